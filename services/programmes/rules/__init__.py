@@ -1,0 +1,1 @@
+"""Pure rules: values in, verdicts out. No clock, no database, no network."""

@@ -1,0 +1,41 @@
+"""Facts that measures publishes: which figures moved, and what they now say."""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.contracts.event import Event, Topic
+
+
+class CellsChanged(Event, frozen=True, kw_only=True):
+    """Figures of one organisation moved: these measures, in these periods."""
+
+    TYPE = "nhs.psip.measures.cells-changed.v1"
+    TOPIC = Topic("measures.cells.v1", 6, False)
+    KEY = ("organisation",)
+
+    organisation: str
+    measures: list[str]
+    periods: list[str]
+    submissions: list[str] = []
+    data_version: int
+    changed_at: datetime
+
+
+class SignalDetected(Event, frozen=True, kw_only=True):
+    """A series began, changed or ended a special-cause signal (`variation` as on its chart)."""
+
+    TYPE = "nhs.psip.measures.signal-detected.v1"
+    TOPIC = Topic("measures.signals.v1", 3, False)
+    KEY = ("organisation", "measure")
+
+    organisation: str
+    measure: str
+    period: str
+    variation: str
+    rule: str | None = None
+    state: Literal["detected", "resolved"] = "detected"
+    data_version: int
+    detected_at: datetime
+
+
+PUBLISHED = (CellsChanged, SignalDetected)

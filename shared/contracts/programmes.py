@@ -1,0 +1,151 @@
+"""Facts that the registry publishes. Each carries the whole new state, so the newest message of a key is enough."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from shared.contracts.event import Event, Topic
+
+
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent` held the organisation in `hierarchy` from `start` until the day before `end` (open if absent).
+
+    `hierarchy` is `region`, `icb` (commissioning), `psc` (safety-collaborative footprint), `provider` (site or home
+    to its provider) or `national` (to `ENGLAND`). `recorded_at` is when the platform learned it.
+    """
+
+    parent: str
+    hierarchy: str
+    start: date | None = None
+    end: date | None = None
+    recorded_at: datetime | None = None
+    superseded_at: datetime | None = None
+
+
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """On `on` the organisation's work passed, wholly or partly, to `successor`."""
+
+    successor: str
+    on: date
+    source: str = ""
+    unverified: bool = False
+
+
+class OrganisationChanged(Event, frozen=True, kw_only=True):
+    """An organisation was registered, renamed, moved, merged or closed; this is all that is now known of it."""
+
+    TYPE = "nhs.psip.programmes.organisation-changed.v1"
+    TOPIC = Topic("programmes.organisations.v1", 3, True)
+    KEY = ("code",)
+
+    code: str
+    name: str
+    kind: str
+    identifiers: dict[str, str] = {}
+    opened: date | None = None
+    closed: date | None = None
+    edges: list[Edge] = []
+    successions: list[Succession] = []
+    attributes: dict[str, Any] = {}
+    source: str = ""
+    unverified: bool = False
+    recorded_at: datetime
+
+
+class FeedPublished(Event, frozen=True, kw_only=True):
+    """A version of a feed (an agreed shape of rows) can now be sent; `spec` is the whole of it, code lists included."""
+
+    TYPE = "nhs.psip.programmes.feed-published.v1"
+    TOPIC = Topic("programmes.feeds.v1", 1, True)
+    KEY = ("feed", "version")
+
+    feed: str
+    version: str
+    spec: dict[str, Any]
+    published_at: datetime
+
+
+class MeasurePublished(Event, frozen=True, kw_only=True):
+    """A version of a measure was published or retired; `definition` is the whole of it."""
+
+    TYPE = "nhs.psip.programmes.measure-published.v1"
+    TOPIC = Topic("programmes.measures.v1", 1, True)
+    KEY = ("measure",)
+
+    measure: str
+    version: str
+    status: Literal["preview", "live", "retired"] = "live"
+    definition: dict[str, Any]
+    published_at: datetime
+
+
+class ProgrammePublished(Event, frozen=True, kw_only=True):
+    """A programme was registered or revised; `programme` is the whole of it."""
+
+    TYPE = "nhs.psip.programmes.programme-published.v1"
+    TOPIC = Topic("programmes.programmes.v1", 1, True)
+    KEY = ("id",)
+
+    id: str
+    version: str
+    programme: dict[str, Any]
+    published_at: datetime
+
+
+class TargetSet(Event, frozen=True, kw_only=True):
+    """A target was agreed, changed, met, missed or let lapse; `target` is the whole of it."""
+
+    TYPE = "nhs.psip.programmes.target-set.v1"
+    TOPIC = Topic("programmes.targets.v1", 1, True)
+    KEY = ("id",)
+
+    id: str
+    version: str
+    target: dict[str, Any]
+    set_at: datetime
+
+
+class AnnotationSet(Event, frozen=True, kw_only=True):
+    """Something to draw on charts was recorded: a change idea begun, an accepted step change, a known issue."""
+
+    TYPE = "nhs.psip.programmes.annotation-set.v1"
+    TOPIC = Topic("programmes.annotations.v1", 1, True)
+    KEY = ("id",)
+
+    id: str
+    kind: Literal["change_idea", "pdsa", "step_change", "known_issue"]
+    organisation: str
+    measure: str | None = None
+    on: date
+    text: str
+    withdrawn: bool = False
+    set_at: datetime
+
+
+class EnrolmentChanged(Event, frozen=True, kw_only=True):
+    """An organisation joined, moved on in, or left a programme or change idea."""
+
+    TYPE = "nhs.psip.programmes.enrolment-changed.v1"
+    TOPIC = Topic("programmes.enrolments.v1", 1, True)
+    KEY = ("id",)
+
+    id: str
+    organisation: str
+    programme: str
+    change_idea: str | None = None
+    stage: str
+    since: date
+    until: date | None = None
+    set_at: datetime
+
+
+PUBLISHED = (
+    OrganisationChanged,
+    FeedPublished,
+    MeasurePublished,
+    ProgrammePublished,
+    TargetSet,
+    AnnotationSet,
+    EnrolmentChanged,
+)
