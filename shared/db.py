@@ -1,0 +1,87 @@
+"""Databases: one PostgreSQL database per service, sessions that commit before the answer is sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import Depends, Request
+from pydantic import SecretStr
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Session as OrmSession
+
+NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Tables(DeclarativeBase):
+    """What a service's tables derive from: instants are time-zone aware, mappings are JSONB, constraints are named.
+
+    Each service makes its own subclass with its own `MetaData(naming_convention=NAMES)`.
+    """
+
+    __abstract__ = True
+    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB}
+
+
+def new_metadata() -> MetaData:
+    """Metadata whose constraints get predictable names, so that migrations can speak of them."""
+    return MetaData(naming_convention=NAMES)
+
+
+class Database:
+    """One service's database. `session()` commits when its block ends well and rolls back when it does not."""
+
+    def __init__(self, url: SecretStr, *, pool_size: int = 10) -> None:
+        self.engine: Engine = create_engine(
+            url.get_secret_value(),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=UTC -c jit=off"},
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[OrmSession]:
+        """A session whose work is committed at the end of the block, or not at all."""
+        with OrmSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def answers(self) -> bool:
+        """Whether the database can be asked something now."""
+        with self.engine.connect() as connection:
+            return bool(connection.execute(text("select 1")).scalar_one())
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def driver(session: OrmSession) -> psycopg.Connection[Any]:
+    """The psycopg connection under a session, in the session's transaction: for COPY and binary reads."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the dialect is postgresql+psycopg
+    return connection
+
+
+def now() -> datetime:
+    """This instant, in UTC. Commands read the clock here; rules are handed it."""
+    return datetime.now(UTC)
+
+
+def _request_session(request: Request) -> Iterator[OrmSession]:
+    database: Database = request.app.state.database
+    with database.session() as session:
+        yield session
+
+
+# scope="function": the commit happens before the answer is sent, so nobody holds a 202 for what failed to commit.
+Session = Annotated[OrmSession, Depends(_request_session, scope="function")]

@@ -1,0 +1,157 @@
+"""Errors as RFC 9457 problem documents: one class a problem, its docstring the title, its slug the page about it."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger()
+
+
+class Problem(Exception):
+    """Something the caller can read and act on. Subclass it; the first line of the docstring becomes the title.
+
+    `detail` says what was wrong this time, `errors` points at each place (`pointer` or `parameter`, and `message`),
+    `headers` are added to the answer.
+    """
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "problem"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title())
+        self.detail = detail or self.title()
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    @classmethod
+    def title(cls) -> str:
+        """The first line of the class's docstring."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+
+
+class Unauthenticated(Problem):
+    """The request does not say who is asking."""
+
+    status, slug = 401, "unauthenticated"
+
+
+class Forbidden(Problem):
+    """The caller may not do this."""
+
+    status, slug = 403, "forbidden"
+
+
+class NotFound(Problem):
+    """There is nothing here that the caller may see."""
+
+    status, slug = 404, "not-found"
+
+
+class InvalidRequest(Problem):
+    """Something in the request is wrong."""
+
+    status, slug = 422, "invalid-request"
+
+
+class Unavailable(Problem):
+    """The service cannot answer just now; try again after the time given."""
+
+    status, slug = 503, "unavailable"
+
+
+class Unexpected(Problem):
+    """Something went wrong on our side; the request id finds it in the logs."""
+
+    status, slug = 500, "unexpected"
+
+
+def problems(*kinds: type[Problem]) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that may answer with these problems."""
+    answers: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        entry = answers.setdefault(kind.status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})
+        entry["description"] = " / ".join(filter(None, [entry["description"], kind.title()]))
+        entry["content"][MEDIA_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
+        entry["content"][MEDIA_TYPE]["examples"][kind.slug] = {"value": document(kind(), request_id="01J9ZQ")}
+    return answers
+
+
+def document(problem: Problem, *, request_id: str | None) -> dict[str, Any]:
+    """The problem as the JSON object of RFC 9457."""
+    answer: dict[str, Any] = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title(),
+        "status": problem.status,
+        "detail": problem.detail,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        answer["errors"] = problem.errors
+    return answer
+
+
+def answer(problem: Problem, *, request_id: str | None) -> Response:
+    """The problem as an HTTP answer."""
+    body = orjson.dumps(document(problem, request_id=request_id))
+    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem document, the framework's own included."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def request_id(request: Request) -> str | None:
+    """The id this request was given at the door."""
+    return getattr(request.state, "request_id", None)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - the handler is registered for this class
+    return answer(error, request_id=request_id(request))
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [_place(one) for one in error.errors()]
+    detail = "; ".join(f"{e.get('parameter') or e.get('pointer')}: {e['message']}" for e in errors[:3])
+    return answer(InvalidRequest(detail, errors=errors), request_id=request_id(request))
+
+
+def _place(error: Mapping[str, Any]) -> dict[str, Any]:
+    where, *path = error["loc"]
+    if where == "body":
+        return {"pointer": "/" + "/".join(str(step) for step in path), "message": error["msg"]}
+    return {"parameter": ".".join(str(step) for step in path) or str(where), "message": error["msg"]}
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    known = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 422: InvalidRequest, 503: Unavailable}
+    problem = known.get(error.status_code, Problem)(str(error.detail), headers=error.headers)
+    doc = document(problem, request_id=request_id(request))
+    if error.status_code not in known:
+        phrase = HTTPStatus(error.status_code).phrase
+        doc |= {"status": error.status_code, "title": phrase, "type": f"/problems/{phrase.lower().replace(' ', '-')}"}
+    return Response(orjson.dumps(doc), error.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", error=type(error).__name__, path=request.url.path, exc_info=error)
+    return answer(Unexpected(), request_id=request_id(request))

@@ -1,0 +1,92 @@
+"""Logs, metrics and traces: JSON lines, Prometheus counters, and W3C trace context carried from door to door."""
+
+import logging
+import re
+import secrets
+import sys
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Self
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where a piece of work came from: the ids that tie requests, events and log lines together."""
+
+    request_id: str
+    correlation_id: str
+    traceparent: str
+
+    @classmethod
+    def begin(
+        cls, request_id: str | None = None, correlation_id: str | None = None, traceparent: str | None = None
+    ) -> Self:
+        """Continue the trail these ids describe; whatever is absent or malformed is made anew."""
+        request = request_id if request_id and _SAFE_ID.fullmatch(request_id) else secrets.token_hex(16)
+        correlation = correlation_id if correlation_id and _SAFE_ID.fullmatch(correlation_id) else request
+        return cls(request, correlation, _span_after(traceparent))
+
+    def span(self) -> Self:
+        """The same trail, one step further: a new span in the same trace."""
+        return replace(self, traceparent=_span_after(self.traceparent))
+
+
+def _span_after(traceparent: str | None) -> str:
+    found = _TRACEPARENT.fullmatch(traceparent or "")
+    trace, flags = (found[1], found[3]) if found else (secrets.token_hex(16), "01")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+_trail: ContextVar[Trail | None] = ContextVar("trail", default=None)
+
+
+def trail() -> Trail | None:
+    """The trail of the work under way in this task or thread, if any."""
+    return _trail.get()
+
+
+def follow(one: Trail | None) -> None:
+    """Make this the trail of the work that comes next in this task or thread, and of its log lines."""
+    _trail.set(one)
+    structlog.contextvars.clear_contextvars()
+    if one is not None:
+        structlog.contextvars.bind_contextvars(
+            request_id=one.request_id, correlation_id=one.correlation_id, traceparent=one.traceparent
+        )
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """JSON lines on standard error; called once per process, by `deploy`."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level="WARNING", format='{"event": "%(name)s: %(message)s", "level": "%(levelname)s"}')
+
+
+class Metrics:
+    """The figures one service keeps of itself, in a registry of its own: several services can share a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "psip_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "psip_http_request_seconds", "Seconds from request to answer.", ["route"], registry=self.registry
+        )
+        self.outbox = Gauge("psip_outbox_messages", "Messages that wait to be sent.", registry=self.registry)
+        self.parked = Gauge("psip_parked_messages", "Messages that could not be applied.", registry=self.registry)
