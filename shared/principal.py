@@ -121,7 +121,7 @@ def caller(request: Request) -> Principal:
 
 
 class Requires:
-    """A dependency that lets a caller through only if it holds the scope: `Annotated[Principal, Requires("x:read")]`."""
+    """Lets a caller through only if it holds the scope: `Annotated[Principal, Depends(Requires("x:read"))]`."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope

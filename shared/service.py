@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.dependencies.utils import get_flat_dependant
-from fastapi.responses import ORJSONResponse
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -82,7 +83,8 @@ def no_unknown_parameters(request: Request) -> None:
 def _parameters(route: APIRoute) -> frozenset[str]:
     known: frozenset[str] | None = getattr(route, "known_parameters", None)
     if known is None:
-        known = frozenset(field.alias for field in get_flat_dependant(route.dependant).query_params)
+        fields = get_flat_params(route.dependant)
+        known = frozenset(field.alias for field in fields if isinstance(field.field_info, Query))
         route.known_parameters = known  # type: ignore[attr-defined]
     return known
 
@@ -99,7 +101,7 @@ def _health(metrics: Metrics, checks: Mapping[str, Check]) -> APIRouter:
         states = {name: "ok" if _passes(check) else "failed" for name, check in checks.items()}
         whole = all(state == "ok" for state in states.values())
         content = {"status": "ready" if whole else "not ready", "checks": states}
-        return ORJSONResponse(content, status_code=200 if whole else 503)
+        return JSONResponse(content, status_code=200 if whole else 503)
 
     @router.get("/metrics")
     def show_metrics() -> Response:

@@ -1,0 +1,6 @@
+"""Migrations of the database `measures`."""
+
+from services.measures.models import Base
+from shared.migrations import run
+
+run(Base.metadata)
