@@ -1,0 +1,90 @@
+"""Outbox and relay: an event is written in the transaction of the change it tells of, and carried to the bus after.
+
+`publish` needs a session, so an event cannot be published outside a transaction. The relay deletes a row when the
+bus has kept its message: a crash in between sends it twice, never not at all, and the inbox of each consumer drops
+the second. It remembers no last position, because a lower position can be committed after a higher one.
+"""
+
+import secrets
+import time
+from collections.abc import Iterable
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shared.contracts.event import Envelope, Event
+from shared.db import Database, driver, now
+from shared.messaging import cloudevents
+from shared.messaging.bus import Bus, Message
+from shared.telemetry import trail
+
+_LOCK = 0x05_01_B0_0C  # advisory lock: one relay a database, so that order is kept
+_BATCH_ROWS = 500
+_BATCH_BYTES = 8_000_000
+
+
+def new_id() -> str:
+    """A UUID version 7: unique, and in order of time."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
+    """Write events to the outbox, in order, within the session's transaction. `source` is the service's name."""
+    steps = trail()
+    session.flush()
+    with driver(session).cursor().copy("COPY outbox (topic, key, ordering_key, headers, body) FROM STDIN") as copy:
+        for event in events:
+            envelope = Envelope(
+                id=new_id(),
+                source=f"/psip/{source}",
+                time=now(),
+                correlation_id=steps.correlation_id if steps else None,
+                traceparent=steps.span().traceparent if steps else None,
+            )
+            message = cloudevents.encode(event, envelope)
+            headers = orjson.dumps(message.headers).decode()
+            copy.write_row((message.topic, message.key, message.ordering_key, headers, message.body))
+
+
+class Relay:
+    """Carries a service's outbox to the bus."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self.database, self.bus = database, bus
+
+    def step(self) -> int:
+        """Send one batch and forget it; how many messages that was. Zero too while another relay holds the lock."""
+        with self.database.session() as session:
+            if not session.execute(text("select pg_try_advisory_xact_lock(:key)"), {"key": _LOCK}).scalar_one():
+                return 0
+            positions, messages = self._next(session)
+            if messages:
+                self.bus.publish(messages)
+                session.execute(text("delete from outbox where position = any(:sent)"), {"sent": positions})
+            return len(messages)
+
+    @staticmethod
+    def _next(session: Session) -> tuple[list[int], list[Message]]:
+        rows = driver(session).execute(
+            """select position, topic, key, ordering_key, headers, body from (
+                   select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
+                   from (select * from outbox order by position limit %s) first
+               ) sized where before < %s order by position""",
+            (_BATCH_ROWS, _BATCH_BYTES),
+            binary=True,
+        )
+        positions, messages = [], []
+        for position, topic, key, ordering_key, headers, body in rows:
+            positions.append(position)
+            messages.append(Message(topic=topic, key=key, ordering_key=ordering_key, headers=headers, body=bytes(body)))
+        return positions, messages
+
+
+def waiting(database: Database) -> int:
+    """How many messages the outbox holds."""
+    with database.session() as session:
+        return int(session.execute(text("select count(*) from outbox")).scalar_one())

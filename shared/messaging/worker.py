@@ -1,0 +1,66 @@
+"""A worker: one loop over steps. Production calls `run`, tests call `step` until nothing moves."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from shared.messaging.consumer import Consumer
+from shared.messaging.outbox import Relay, waiting
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Worker:
+    """Everything a service does without being asked over HTTP: relay its outbox, apply what others published."""
+
+    service: str
+    relay: Relay
+    consumer: Consumer | None = None
+    chores: Sequence[Callable[[], int]] = ()
+    heartbeat: Path | None = None
+    _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    def step(self, *, seconds: float = 0.0) -> int:
+        """Do what can be done now, waiting up to `seconds` for messages; how many things moved."""
+        moved = self.relay.step()
+        if self.consumer is not None:
+            moved += self.consumer.step(seconds=0.0 if moved else seconds)
+        for chore in self.chores:
+            moved += chore()
+        if moved:
+            moved += self.relay.step()
+        return moved
+
+    def settled(self) -> bool:
+        """Whether nothing waits: the outbox is empty and every message has been applied."""
+        return waiting(self.relay.database) == 0 and (self.consumer is None or self.consumer.subscription.lag() == 0)
+
+    def run(self, *, idle_seconds: float = 0.05) -> None:
+        """Step until `stop`. A failure is logged and tried again after a pause that grows to ten seconds."""
+        pause = 0.1
+        while not self._stop.is_set():
+            try:
+                moved = self.step(seconds=idle_seconds)
+            except Exception as error:
+                log.warning("worker step failed", service=self.service, error=f"{type(error).__name__}: {error}"[:300])
+                self._stop.wait(pause)
+                pause = min(pause * 2, 10.0)
+                continue
+            pause = 0.1
+            if self.heartbeat is not None:
+                self.heartbeat.touch()
+            if not moved and self.consumer is None:
+                self._stop.wait(idle_seconds)
+
+    def stop(self) -> None:
+        """Ask `run` to end after the step under way."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self.consumer is not None:
+            self.consumer.subscription.close()
