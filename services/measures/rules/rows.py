@@ -1,0 +1,133 @@
+"""The rows of returns, as they were published, decoded into one typed frame."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import polars as pl
+
+from services.measures.rules.feeds import Feed, Field
+
+JSON = "application/json"
+PARQUET = "application/vnd.apache.parquet"
+_LONDON = ZoneInfo("Europe/London")
+_HELD: dict[str, Any] = {
+    "integer": int | None, "decimal": float | None, "boolean": bool | None, "date": date | None,
+    "datetime": datetime | None,
+}  # fmt: skip
+
+
+class UnreadableRows(ValueError):
+    """A body that is not rows of its feed: `body` is its place in the list; the message quotes no value."""
+
+    def __init__(self, body: int, message: str) -> None:
+        super().__init__(f"body {body}: {message}")
+        self.body = body
+
+
+def frame_of(bodies: Sequence[tuple[str, bytes]], feed_spec: Mapping[str, Any]) -> pl.DataFrame:
+    """One frame of all the bodies: a typed column for each field of the feed, and `_body` (uint32), the place in the
+    list of the body the row came from.
+
+    A body is `(content type, bytes)`: a JSON array of row objects or Parquet, as in `ReturnPublished`. A column that
+    a body lacks is null, one that the feed lacks is left out, and blank text is null. Raises UnreadableRows.
+    """
+    feed = Feed.of(feed_spec)
+    places: dict[str, list[int]] = {JSON: [], PARQUET: []}
+    for place, (content_type, _) in enumerate(bodies):
+        if content_type not in places:
+            raise UnreadableRows(place, f"{content_type} is neither {JSON} nor {PARQUET}")
+        places[content_type].append(place)
+    frames = [_from_json([(place, bodies[place][1]) for place in places[JSON]], feed)]
+    frames += [_from_parquet(place, bodies[place][1], feed) for place in places[PARQUET]]
+    return _canonical(pl.concat(frames), feed)
+
+
+def placed(frame: pl.DataFrame, places: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """The frame with `_organisation` and `_period`: `places` gives them for each body, in the order of the bodies."""
+    organisations, periods = (pl.Series(values, dtype=pl.String) for values in zip(*places, strict=True))
+    return frame.with_columns(
+        organisations.gather(frame["_body"]).alias("_organisation"), periods.gather(frame["_body"]).alias("_period")
+    )
+
+
+def _from_json(bodies: Iterable[tuple[int, bytes]], feed: Feed) -> pl.DataFrame:
+    decoder = msgspec.json.Decoder(list[_row_type(feed)], strict=False)  # type: ignore[misc]
+    rows: list[Any] = []
+    origins: list[int] = []
+    for place, body in bodies:
+        try:
+            found = decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as reason:
+            raise UnreadableRows(place, str(reason)) from None
+        rows += found
+        origins += [place] * len(found)
+    columns = _columns(rows, len(feed.fields))
+    typed = [_series(field, list(values)) for field, values in zip(feed.fields.values(), columns, strict=True)]
+    return pl.DataFrame([pl.Series("_body", origins, dtype=pl.UInt32), *typed])
+
+
+def _columns(rows: list[Any], width: int) -> list[tuple[Any, ...]]:
+    """The rows' values by column. Attributes are `f0`, `f1`...: a field's name need not be a Python name."""
+    if not rows:
+        return [()] * width
+    names = [f"f{number}" for number in range(width)]
+    if width == 1:
+        return [tuple(map(attrgetter(*names), rows))]
+    return list(zip(*map(attrgetter(*names), rows), strict=True))
+
+
+def _row_type(feed: Feed) -> type[msgspec.Struct]:
+    attributes = {f"f{number}": field for number, field in enumerate(feed.fields.values())}
+    fields: list[tuple[str, Any, Any]] = [
+        (attribute, _HELD.get(field.type, str | None), None) for attribute, field in attributes.items()
+    ]
+    return msgspec.defstruct(
+        "Row", fields, rename={attribute: field.name for attribute, field in attributes.items()}, gc=False
+    )
+
+
+def _series(field: Field, values: list[Any]) -> pl.Series:
+    if field.type == "datetime" and any(value is not None and value.tzinfo is not None for value in values):
+        values = [_wall_clock(value) for value in values]
+    return pl.Series(field.name, values, dtype=field.dtype)
+
+
+def _wall_clock(instant: datetime | None) -> datetime | None:
+    if instant is None or instant.tzinfo is None:
+        return instant
+    return instant.astimezone(_LONDON).replace(tzinfo=None)
+
+
+def _from_parquet(place: int, body: bytes, feed: Feed) -> pl.DataFrame:
+    try:
+        sent = pl.read_parquet(io.BytesIO(body))
+        return sent.with_columns(
+            pl.lit(place, dtype=pl.UInt32).alias("_body"),
+            *(_column(field, sent.schema) for field in feed.fields.values()),
+        ).select("_body", *feed.fields)
+    except (pl.exceptions.PolarsError, OSError) as reason:
+        raise UnreadableRows(place, f"not Parquet of the feed {feed.id} ({type(reason).__name__})") from None
+
+
+def _column(field: Field, sent: pl.Schema) -> pl.Expr:
+    held = sent.get(field.name)
+    if held is None:
+        return pl.lit(None, dtype=field.dtype).alias(field.name)
+    if isinstance(held, pl.Datetime) and held.time_zone is not None:
+        return pl.col(field.name).dt.convert_time_zone("Europe/London").dt.replace_time_zone(None).cast(field.dtype)
+    return pl.col(field.name).cast(field.dtype)
+
+
+def _canonical(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    """Missing is null and nothing else: blank text and NaN are missing too."""
+    text = [name for name, field in feed.fields.items() if field.dtype == pl.String]
+    decimals = [name for name, field in feed.fields.items() if field.type == "decimal"]
+    return frame.with_columns(
+        *(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)).alias(name) for name in text),
+        *(pl.col(name).fill_nan(None) for name in decimals),
+    )
