@@ -137,8 +137,8 @@ def bernoulli_cusum(
 ) -> BernoulliCusum:
     """The CUSUMs of outcomes with one constant risk, for odds `odds_ratio` times higher and lower.
 
-    `target` is that risk; above 1 it is how many of the first cases give it; None takes all. A CUSUM signals on reaching
-    `limit` and starts again from 0 once beyond it. Raises `InvalidRow`.
+    `target` is that risk; above 1 it is how many of the first cases give it; None takes all. A CUSUM signals on
+    reaching `limit` and starts again from 0 once beyond it. Raises `InvalidRow`.
     """
     events = outcomes(x, "x")
     risk = _constant_risk(events, target)

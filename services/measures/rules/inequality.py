@@ -1,8 +1,8 @@
 """Inequality between quantiles of deprivation: quantiles themselves, and the slope and relative indices.
 
 The slope index (SII) is the fitted gap between the two ends of the population, ordered by quantile; the relative index
-(RII) the ratio of those ends. Source: PHEindicatormethods 2.1.0 (`phe_quantile`, `phe_sii`). Confidence is by simulation
-from a fixed seed: the same rows always have the same interval.
+(RII) the ratio of those ends. Source: PHEindicatormethods 2.1.0 (`phe_quantile`, `phe_sii`). Confidence is by
+simulation from a fixed seed: the same rows always have the same interval.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ ValueType = Literal["rate", "proportion", "mean"]
 SEED = 20130417
 REPETITIONS = 100_000
 FEWEST, MOST, UNSTABLE_ABOVE = 5, 100, 10
+UNSTABLE = "More than 10 quantiles: small values can make the index unstable."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,9 @@ def inequality(
     """SII and RII of `{"quantile", "population", "value", "lower", "upper"}` rows, one a quantile, 5 to 100 of them.
 
     Quantile 1 is the most deprived; `lower` and `upper` are 95% limits (or `se`, the standard error on the scale of
-    simulation, stands in their place). A negative multiplier is for values of which more is worse. `transform` fits the
-    line to logged rates or logits of proportions. Intervals are None where a limit has no logarithm. Raises `InvalidRow`.
+    simulation, stands in their place). A negative multiplier is for values of which more is worse. `transform` fits
+    the line to logged rates or logits of proportions. Intervals are None where a limit has no logarithm. Raises
+    `InvalidRow`.
     """
     if value_type not in SCALES:
         raise InvalidRow(None, "value_type", f"must be one of {', '.join(SCALES)}")
@@ -131,8 +133,7 @@ def inequality(
     simulated = _simulated(read, fit, repetitions, None if transform else scale.back)
     figures = _transformed if transform else _plain
     at_ends = figures(line, simulated, scale, factor, _positions(level, repetitions))
-    notices = ("More than 10 quantiles: small values can make the index unstable.",) if len(rows) > UNSTABLE_ABOVE else ()
-    return Inequality(*at_ends, notices=notices)
+    return Inequality(*at_ends, notices=(UNSTABLE,) if len(rows) > UNSTABLE_ABOVE else ())
 
 
 def _read(rows: Sequence[Mapping[str, object]], scale: Scale) -> _Quantiles:
@@ -225,7 +226,7 @@ def _transformed(
 ) -> Figures:
     """The figures of a line fitted on the logged or logit scale, taken back at both ends.
 
-    The source tests `multiplier < 1` for the limits of rates, where it means a negative one; here it is the negative one.
+    For the limits of rates the source tests `multiplier < 1` where it means a negative one; here it is a negative one.
     """
     middle = float(line[0] + line[1] / 2)
 

@@ -47,8 +47,8 @@ def calculate_funnel_limits(
 
     Columns are `population` (proportion), `observed_events` (ratio) or `events` (rate), the four limits
     `lower_2s_limit` to `upper_3s_limit`, and what they belong to: `..._exp_events` of a ratio,
-    `..._population_1_year` of a rate; `baseline` for proportions and rates. A ratio's limits are a percentage (`isr`) or a share above the expected
-    (`count`). Raises `InvalidRow`.
+    `..._population_1_year` of a rate; `baseline` for proportions and rates. A ratio's limits are a percentage (`isr`)
+    or a share above the expected (`count`). Raises `InvalidRow`.
     """
     x = _numerators(numerators)
     n = _denominators(x, denominators, rates, statistic, rate_type, positive(multiplier, None, "multiplier"))
@@ -129,7 +129,7 @@ def _denominators(
     rate_type: RateType,
     multiplier: float,
 ) -> FloatArray:
-    """Denominators as given, or those that a rate and its numerator imply (NaN where a standardised rate is not given)."""
+    """Denominators as given, or those that a rate and its numerator imply (NaN where no standardised rate is given)."""
     for name, column in (("denominators", denominators), ("rates", rates)):
         if column is not None:
             same_length("numerators", len(x), name, len(column))

@@ -45,7 +45,7 @@ def dsr_interval(row: Mapping[str, object], index: int, confidence: float, multi
     """The directly standardised rate of `{"bands": [{"numerator", "denominator", "weight"}]}` with Dobson's interval.
 
     A missing numerator counts as no events; fewer than 10 events give None. Where the events of one person are not
-    independent, each band also carries `frequency` (events a person; the numerator counts persons) and `band`, its name.
+    independent, each band also carries `frequency` (events a person; the numerator counts persons) and its name `band`.
     """
     bands = bands_of(row, index)
     if any("frequency" in band for band in bands):

@@ -1,0 +1,224 @@
+"""Statistical disclosure control: what of a small number may be shown, by the policy of its data set.
+
+Policies are a table. Sources: NHS Digital, "Disclosure control methodology for HES and ECDS" (2018); NHS England,
+Maternity and Neonatal Equalities dashboard (MSDS); the MHSDS restrictive-interventions publication; codonPython 0.2.1.
+A hidden figure is None with the status `suppressed`; it is never 0, and it cannot be had back by subtracting the shown
+parts of a table from its total.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor
+from typing import Literal
+
+from services.measures.rules.invalid import InvalidRow, not_negative
+
+Status = Literal["value", "zero", "rounded", "suppressed", "not_applicable"]
+
+WHOLE = ""
+"""The stratum that is the total of the others."""
+
+PER_THOUSAND = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one data set. A count is small when it is above 0 and below `small_below`."""
+
+    name: str
+    small_below: int
+    small_shown_as: int | None
+    nearest: int
+    exact_at: frozenset[str] = frozenset()
+    exact_rates_at: frozenset[str] = frozenset()
+    rate_numerator_from: int = 0
+    rate_denominator_from: int = 0
+    people_from: int = 0
+
+
+POLICIES: dict[str, Policy] = {
+    "hes": Policy("hes", small_below=8, small_shown_as=None, nearest=5, exact_at=frozenset({"national"})),
+    "msds": Policy(
+        "msds",
+        small_below=8,
+        small_shown_as=5,
+        nearest=5,
+        exact_rates_at=frozenset({"national", "trust"}),
+        rate_numerator_from=8,
+    ),
+    "mhsds": Policy(
+        "mhsds",
+        small_below=5,
+        small_shown_as=None,
+        nearest=5,
+        rate_numerator_from=5,
+        rate_denominator_from=100,
+        people_from=5,
+    ),
+    "default": Policy("default", small_below=8, small_shown_as=None, nearest=5, rate_numerator_from=8),
+}
+"""Each policy: small counts hidden or shown as one figure, the rest rounded.
+
+`exact_at` names the levels (kinds of organisation) with no control at all; `exact_rates_at` those where rates per 1,000
+are of unrounded figures. A rate per 1,000 is hidden where a numerator above 0, the denominator, or the people behind it
+are fewer than the policy asks.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A count or ratio as it may be shown: None and `suppressed` where it may not.
+
+    A ratio with a denominator of 0 has no value and is `not_applicable`.
+    """
+
+    numerator: float | None
+    denominator: float | None
+    value: float | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A count, or a ratio of two counts, before control; `people` where events are of fewer people than events."""
+
+    numerator: float
+    denominator: float | None = None
+    people: float | None = None
+
+
+def policy(name: str) -> Policy:
+    """The policy of that name, or `InvalidRow`."""
+    if name not in POLICIES:
+        raise InvalidRow(None, "disclosure", f"must be one of {', '.join(POLICIES)}")
+    return POLICIES[name]
+
+
+def shown_count(count: float, rules: Policy) -> float | None:
+    """A count as it may be shown: 0 as it is, a small one hidden (None) or as the policy's figure, others rounded."""
+    if count == 0:
+        return 0
+    if count < rules.small_below:
+        return rules.small_shown_as
+    return nearest(count, rules.nearest)
+
+
+def nearest(count: float, step: int) -> int:
+    """The nearest multiple of `step`, the upper one where two are equally near."""
+    return step * floor(count / step + 0.5)
+
+
+def disclosed(exact: Exact, rules: Policy, *, level: str, multiplier: float = 1) -> Figure:
+    """One figure as it may be shown at this level (kind of organisation).
+
+    Percentages are of the rounded counts; rates per 1,000 as the policy says. `multiplier` scales the value of a ratio.
+    Raises `InvalidRow` for negative counts.
+    """
+    _check(exact)
+    if level in rules.exact_at:
+        value = _ratio(exact, multiplier)
+        return Figure(exact.numerator, exact.denominator, value, _status(exact, value, "value"))
+    numerator = shown_count(exact.numerator, rules)
+    denominator = None if exact.denominator is None else shown_count(exact.denominator, rules)
+    if exact.denominator is None:
+        return Figure(numerator, None, numerator, _status(exact, numerator, "rounded"))
+    if numerator is None or denominator is None:
+        return Figure(numerator, denominator, None, "suppressed")
+    per_thousand = multiplier == PER_THOUSAND
+    if per_thousand and _too_rare(exact, rules):
+        return Figure(numerator, denominator, None, "suppressed")
+    unrounded = per_thousand and level in rules.exact_rates_at
+    value = _ratio(exact if unrounded else Exact(numerator, denominator), multiplier)
+    return Figure(numerator, denominator, value, _status(exact, value, "rounded"))
+
+
+def disclosed_table(
+    cells: Mapping[str, Exact], rules: Policy, *, level: str, multiplier: float = 1
+) -> dict[str, Figure]:
+    """A table of strata and their total (the stratum `""`), each as it may be shown.
+
+    Where hiding leaves one stratum alone that the total would give away, the smallest other is hidden too; numerators
+    and denominators each count as a table. Strata that are themselves of several dimensions are one table a dimension.
+    """
+    figures = {name: disclosed(cell, rules, level=level, multiplier=multiplier) for name, cell in cells.items()}
+    if level in rules.exact_at or WHOLE not in cells:
+        return figures
+    for column in ("numerator", "denominator"):
+        exact = {name: getattr(cell, column) for name, cell in cells.items() if getattr(cell, column) is not None}
+        hidden = {name for name in exact if getattr(figures[name], column) is None}
+        for name in complementary(exact, hidden):
+            figures[name] = _without(figures[name], column)
+    return figures
+
+
+def complementary(counts: Mapping[str, float], hidden: Iterable[str]) -> set[str]:
+    """The strata to hide besides `hidden`, so that none of those is the total less the others.
+
+    `counts` has the total under `""`. The smallest stratum above 0 goes with a lone hidden one; where there is none, or
+    where what is hidden is still small together, the total goes.
+    """
+    gone = set(hidden)
+    strata = {name for name in counts if name != WHOLE}
+    if WHOLE not in counts or WHOLE in gone or len(gone & strata) != 1:
+        return set()
+    others = sorted((name for name in strata - gone if counts[name] > 0), key=lambda name: (counts[name], name))
+    return {others[0]} if others else {WHOLE}
+
+
+def suppress_value(value: int, *, replacement: str = "*", upper: int = 100_000_000) -> str:
+    """A count as NHS Digital's codonPython prints it: "0", `replacement` for 1 to 7, else to the nearest 5.
+
+    Raises `InvalidRow` for anything but a whole number from 0 to `upper`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidRow(None, "value", "must be a whole number")
+    if not 0 <= value <= upper:
+        raise InvalidRow(None, "value", f"must be from 0 to {upper}")
+    shown = shown_count(value, POLICIES["hes"])
+    return replacement if shown is None else str(int(shown))
+
+
+def suppress_values(values: Sequence[int], *, replacement: str = "*", upper: int = 100_000_000) -> list[str]:
+    """`suppress_value` of each; the `InvalidRow` names the position."""
+    printed = []
+    for index, value in enumerate(values):
+        try:
+            printed.append(suppress_value(value, replacement=replacement, upper=upper))
+        except InvalidRow as wrong:
+            raise InvalidRow(index, wrong.field, wrong.message) from None
+    return printed
+
+
+def _without(figure: Figure, column: str) -> Figure:
+    numerator = None if column == "numerator" else figure.numerator
+    denominator = None if column == "denominator" else figure.denominator
+    return Figure(numerator, denominator, None, "suppressed")
+
+
+def _check(exact: Exact) -> None:
+    for field in ("numerator", "denominator", "people"):
+        if getattr(exact, field) is not None:
+            not_negative(getattr(exact, field), None, field)
+
+
+def _too_rare(exact: Exact, rules: Policy) -> bool:
+    """Whether a rate per 1,000 rests on too little; a rate of no events at all says nothing of anybody."""
+    return exact.numerator > 0 and (
+        exact.numerator < rules.rate_numerator_from
+        or (exact.denominator or 0) < rules.rate_denominator_from
+        or (exact.people is not None and exact.people < rules.people_from)
+    )
+
+
+def _ratio(counts: Exact, multiplier: float) -> float | None:
+    if counts.denominator is None:
+        return counts.numerator
+    return counts.numerator / counts.denominator * multiplier if counts.denominator else None
+
+
+def _status(exact: Exact, shown: float | None, otherwise: Status) -> Status:
+    if exact.denominator == 0:
+        return "not_applicable"
+    if shown is None:
+        return "suppressed"
+    return "zero" if exact.numerator == 0 else otherwise
