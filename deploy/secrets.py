@@ -1,0 +1,49 @@
+"""The secrets of an installation: one file each in a private folder, so that each process can be given only its own.
+
+`psip secrets DIR` makes those that are missing. The gateway needs `principal.private.jwk` and `token.private.jwk`;
+the services need `principal.public.jwk`; ingest alone needs `pseudonym.key`.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import orjson
+from joserfc.jwk import ECKey
+
+from shared.principal import new_key
+
+PRINCIPAL_PRIVATE = "principal.private.jwk"
+PRINCIPAL_PUBLIC = "principal.public.jwk"
+TOKEN_PRIVATE = "token.private.jwk"  # noqa: S105 - a file's name
+PSEUDONYM = "pseudonym.key"
+SERVER = "postgres.password"
+
+
+def ensure(folder: Path) -> None:
+    """Make the folder and whatever secret it lacks; what is there stays as it is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / PRINCIPAL_PRIVATE).exists():
+        private, public = new_key()
+        _write(folder / PRINCIPAL_PUBLIC, public)
+        _write(folder / PRINCIPAL_PRIVATE, private)
+    if not (folder / TOKEN_PRIVATE).exists():
+        key = ECKey.generate_key("P-256", auto_kid=True)
+        _write(folder / TOKEN_PRIVATE, orjson.dumps(key.as_dict(private=True)).decode())
+    for name in (PSEUDONYM, SERVER):
+        if not (folder / name).exists():
+            _write(folder / name, secrets.token_hex(32))
+
+
+def read(folder: Path, name: str) -> str:
+    """One secret. Raises SystemExit, with the remedy, when it is not there."""
+    try:
+        return (folder / name).read_text().strip()
+    except OSError as error:
+        raise SystemExit(f"the secret {name} cannot be read ({error}): make it with `psip secrets {folder}`") from error
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

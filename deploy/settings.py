@@ -1,0 +1,88 @@
+"""The environment, read once: every `PSIP_...` variable there is, and the settings of each process made from them."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from deploy import secrets
+from deploy.databases import service_url
+from services.ingest.settings import IngestSettings
+from services.measures.settings import MeasuresSettings
+from services.programmes.settings import ProgrammesSettings
+from shared.messaging.kafka import KafkaSettings
+
+DATABASES = ("programmes", "ingest", "measures", "gateway")
+
+
+class Environment(BaseSettings):
+    """`PSIP_` variables. Each process needs only some of them; the one-process platform needs none."""
+
+    model_config = SettingsConfigDict(env_prefix="PSIP_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default=Path(".psip"), description="Where the one-process platform keeps everything.")
+    database_url: SecretStr | None = Field(
+        default=None, description="The PostgreSQL server: postgresql://user:password@host:port. Embedded if absent."
+    )
+    secrets_dir: Path | None = Field(default=None, description="The folder of secrets; by default in the data folder.")
+    kafka_bootstrap: str | None = Field(default=None, description="Brokers, as host:port,host:port.")
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_ssl_cafile: str | None = None
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_replication: int = 1
+    kafka_min_insync: int = 1
+    ingest_url: str = "http://127.0.0.1:8001"
+    programmes_url: str = "http://127.0.0.1:8002"
+    measures_url: str = "http://127.0.0.1:8003"
+    public_url: str = Field(default="http://127.0.0.1:8000", description="The gateway's address as callers write it.")
+    log_level: str = "INFO"
+    heartbeat: Path | None = Field(default=None, description="A file that a worker touches each time round its loop.")
+
+    def secret(self, name: str) -> str:
+        """One secret from the folder of secrets."""
+        return secrets.read(self.secrets_dir or self.data_dir / "secrets", name)
+
+    def url(self, database: str) -> SecretStr:
+        """The address of one database on the server."""
+        if self.database_url is None:
+            raise SystemExit("PSIP_DATABASE_URL is not set: postgresql://user:password@host:port of the server")
+        return SecretStr(service_url(self.database_url.get_secret_value(), database))
+
+    def kafka(self) -> KafkaSettings:
+        """How to reach Kafka."""
+        if self.kafka_bootstrap is None:
+            raise SystemExit("PSIP_KAFKA_BOOTSTRAP is not set: host:port of a broker (or start one: psip kafka up)")
+        names = (
+            "security_protocol",
+            "ssl_cafile",
+            "ssl_certfile",
+            "ssl_keyfile",
+            "sasl_mechanism",
+            "sasl_username",
+            "sasl_password",
+            "replication",
+            "min_insync",
+        )
+        return KafkaSettings(bootstrap=self.kafka_bootstrap, **{name: getattr(self, f"kafka_{name}") for name in names})
+
+    def ingest(self) -> IngestSettings:
+        """Settings of the ingest service."""
+        return IngestSettings(
+            database_url=self.url("ingest"),
+            principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
+            pseudonym_key=SecretStr(self.secret(secrets.PSEUDONYM)),
+        )
+
+    def programmes(self) -> ProgrammesSettings:
+        """Settings of the registry."""
+        return ProgrammesSettings(
+            database_url=self.url("programmes"), principal_key=self.secret(secrets.PRINCIPAL_PUBLIC)
+        )
+
+    def measures(self) -> MeasuresSettings:
+        """Settings of the measures service."""
+        return MeasuresSettings(database_url=self.url("measures"), principal_key=self.secret(secrets.PRINCIPAL_PUBLIC))

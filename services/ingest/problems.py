@@ -1,0 +1,57 @@
+"""What can be wrong with a request to ingest."""
+
+from shared.problems import Problem
+
+
+class UnknownFeed(Problem):
+    """No feed has this name."""
+
+    status, slug = 422, "unknown-feed"
+
+
+class UnknownOrganisation(Problem):
+    """No organisation has this code."""
+
+    status, slug = 422, "unknown-organisation"
+
+
+class NotYourOrganisation(Problem):
+    """The caller does not act for this organisation."""
+
+    status, slug = 403, "not-your-organisation"
+
+
+class UnknownSubmission(Problem):
+    """There is no submission with this id that the caller may see."""
+
+    status, slug = 404, "unknown-submission"
+
+
+class UnreadableFile(Problem):
+    """The file cannot be read as what it says it is; nothing of it was stored."""
+
+    status, slug = 422, "unreadable-file"
+
+
+class UnsupportedFormat(Problem):
+    """Rows are not taken in this format."""
+
+    status, slug = 415, "unsupported-format"
+
+
+class TooLarge(Problem):
+    """The body is larger than this service takes."""
+
+    status, slug = 413, "too-large"
+
+
+class KeyReused(Problem):
+    """This Idempotency-Key was used before for something else."""
+
+    status, slug = 422, "idempotency-key-reused"
+
+
+class AlreadyWithdrawn(Problem):
+    """The submission was withdrawn before."""
+
+    status, slug = 409, "already-withdrawn"

@@ -1,0 +1,102 @@
+"""Applying returns: the newest whole version of each return becomes current, and its figures are recomputed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from services.measures.commands.cells import Touched, recompute
+from services.measures.models import ReturnVersion
+from shared.contracts.ingest import ReturnPublished
+from shared.contracts.periods import Period
+from shared.db import driver, now
+
+_VERSION = (
+    "id", "feed", "organisation", "period", "start", "end", "sequence", "version", "submission_id", "kind", "status",
+    "row_count", "received_at", "parts",
+)  # fmt: skip
+
+
+def apply_returns(session: Session, events: Sequence[ReturnPublished]) -> None:
+    """Keep what came; make current what is whole and newer than what was; recompute exactly what that touches."""
+    _keep(session, events)
+    adopted = _adopt(session, sorted({event.version_id for event in events}))
+    recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
+
+
+def _keep(session: Session, events: Sequence[ReturnPublished]) -> None:
+    cursor = driver(session).cursor()
+    cursor.execute(
+        "create temporary table if not exists incoming_version (like return_version) on commit delete rows;"
+        "create temporary table if not exists incoming_part (like return_part) on commit delete rows"
+    )
+    columns = ", ".join(f'"{name}"' for name in _VERSION)
+    with cursor.copy(f"COPY incoming_version ({columns}) FROM STDIN") as copy:
+        for event in events:
+            copy.write_row(_version_row(event))
+    with cursor.copy("COPY incoming_part (version_id, part, content_type, rows) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["text", "int4", "text", "bytea"])
+        for event in events:
+            copy.write_row((_key(event), event.part, event.content_type, event.rows))
+    cursor.execute(
+        f"insert into return_version ({columns}) select {columns} from incoming_version "  # noqa: S608 - our names
+        "on conflict do nothing"
+    )
+    cursor.execute("insert into return_part select * from incoming_part on conflict do nothing")
+    cursor.execute("delete from incoming_version; delete from incoming_part")
+
+
+def _key(event: ReturnPublished) -> str:
+    """A version that becomes current again after a withdrawal is a new entry here: it stands from another instant."""
+    return f"{event.version_id}#{event.sequence}"
+
+
+def _version_row(event: ReturnPublished) -> tuple[Any, ...]:
+    period = Period.parse(event.period)
+    return (
+        _key(event), event.feed, event.organisation, event.period, period.start, period.end, event.sequence,
+        event.version, event.submission_id, event.kind, event.status, event.row_count, event.received_at, event.parts,
+    )  # fmt: skip
+
+
+def _adopt(session: Session, version_ids: list[str]) -> Sequence[Any]:
+    """Make current the newest whole version of each return that came; the versions that became current."""
+    instant = now()
+    newest = session.execute(
+        text(
+            """
+            select distinct on (feed, organisation, period) id, feed, organisation, period, sequence
+            from return_version incoming
+            where split_part(id, '#', 1) = any(:ids) and applied_at is null
+              and parts = (select count(*) from return_part where version_id = incoming.id)
+            order by feed, organisation, period, sequence desc
+            """
+        ),
+        {"ids": version_ids},
+    ).all()
+    if not newest:
+        return []
+    current = {
+        (one.feed, one.organisation, one.period): one
+        for one in session.execute(
+            select(ReturnVersion.id, ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period,
+                   ReturnVersion.sequence)
+            .where(ReturnVersion.replaced_at.is_(None), ReturnVersion.applied_at.is_not(None))
+            .where(ReturnVersion.organisation.in_({one.organisation for one in newest}))
+            .where(ReturnVersion.period.in_({one.period for one in newest}))
+        )
+    }  # fmt: skip
+    adopted = []
+    replaced = []
+    for one in newest:
+        before = current.get((one.feed, one.organisation, one.period))
+        if before is None or before.sequence < one.sequence:
+            adopted.append(one)
+            if before is not None:
+                replaced.append(before.id)
+    session.execute(update(ReturnVersion).where(ReturnVersion.id.in_(replaced)).values(replaced_at=instant))
+    session.execute(
+        update(ReturnVersion).where(ReturnVersion.id.in_([one.id for one in adopted])).values(applied_at=instant)
+    )
+    return adopted

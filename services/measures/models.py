@@ -1,0 +1,206 @@
+"""What measures stores: returns as received, cells and their history, and what the registry has told it.
+
+History is kept by validity: a cell is known from `known_from` until it is replaced (`known_to`; null while it stands),
+so the same table answers what is known now and what was known at any past instant.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Float, ForeignKey, Identity, Index, LargeBinary, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db import Tables, new_metadata
+from shared.messaging.tables import add_tables
+
+
+class Base(Tables):
+    """Tables of the database `measures`."""
+
+    __abstract__ = True
+    metadata = new_metadata()
+
+
+class ReturnVersion(Base):
+    """A version of a return as ingest published it; current from `applied_at` until `replaced_at`.
+
+    `start` and `end` are the first and last day of its period. A version whose parts have not all come is not
+    `whole` and counts for nothing.
+    """
+
+    __tablename__ = "return_version"
+    __table_args__ = (
+        Index(
+            "ix_return_version_current", "feed", "organisation", "start", postgresql_where=text("replaced_at is null")
+        ),
+        Index("ix_return_version_return", "feed", "organisation", "period", "sequence"),
+    )
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    feed: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text)
+    period: Mapped[str] = mapped_column(Text)
+    start: Mapped[date]
+    end: Mapped[date]
+    sequence: Mapped[int]
+    version: Mapped[int]
+    submission_id: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    row_count: Mapped[int]
+    received_at: Mapped[datetime]
+    parts: Mapped[int]
+    applied_at: Mapped[datetime | None]
+    replaced_at: Mapped[datetime | None]
+
+
+class ReturnPart(Base):
+    """The rows of a return version, part by part, as they came."""
+
+    __tablename__ = "return_part"
+
+    version_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
+    content_type: Mapped[str] = mapped_column(Text)
+    rows: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Cell(Base):
+    """The figures of one measure, organisation and period, all strata together.
+
+    `strata` lists them (the empty string is the whole), with a numerator and denominator for each (null: there is
+    none). `dates` holds the instants of events for charts of the time between them. `kind` is `rows`, `counted` or
+    `nil`; `versions` are the return versions behind it, `provisional` when any of them is. `change` is the data
+    version that brought it.
+    """
+
+    __tablename__ = "cell"
+    __table_args__ = (
+        Index(
+            "uq_cell_current",
+            "measure",
+            "organisation",
+            "period",
+            unique=True,
+            postgresql_where=text("known_to is null"),
+        ),
+        Index("ix_cell_organisation", "organisation", "start", postgresql_where=text("known_to is null")),
+    )
+
+    measure: Mapped[str] = mapped_column(Text, primary_key=True)
+    organisation: Mapped[str] = mapped_column(Text, primary_key=True)
+    period: Mapped[str] = mapped_column(Text, primary_key=True)
+    known_from: Mapped[datetime] = mapped_column(primary_key=True)
+    known_to: Mapped[datetime | None]
+    grain: Mapped[str] = mapped_column(Text)
+    start: Mapped[date]
+    definition_version: Mapped[str] = mapped_column(Text)
+    strata: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    numerator: Mapped[list[float | None]] = mapped_column(ARRAY(Float))
+    denominator: Mapped[list[float | None]] = mapped_column(ARRAY(Float))
+    dates: Mapped[list[datetime] | None] = mapped_column(ARRAY(DateTime), nullable=True)
+    kind: Mapped[str] = mapped_column(Text)
+    provisional: Mapped[bool]
+    versions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    change: Mapped[int] = mapped_column(BigInteger)
+
+
+class Change(Base):
+    """A batch of figures that moved together: its number is the data version, `at` the instant it was known."""
+
+    __tablename__ = "change"
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime]
+
+
+class Definition(Base):
+    """A measure as the registry published it: the version that is live."""
+
+    __tablename__ = "definition"
+
+    measure: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(Text, primary_key=True)
+    status: Mapped[str] = mapped_column(Text)
+    definition: Mapped[dict[str, Any]]
+    published_at: Mapped[datetime]
+
+
+class Feed(Base):
+    """A feed as the registry published it."""
+
+    __tablename__ = "feed"
+
+    feed: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[str] = mapped_column(Text, primary_key=True)
+    spec: Mapped[dict[str, Any]]
+    published_at: Mapped[datetime]
+
+
+class Organisation(Base):
+    """An organisation as the registry published it."""
+
+    __tablename__ = "organisation"
+
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    identifiers: Mapped[dict[str, Any]]
+    opened: Mapped[date | None]
+    closed: Mapped[date | None]
+    recorded_at: Mapped[datetime]
+
+
+class Edge(Base):
+    """`child` lay within `parent` from `start` until the day before `end`."""
+
+    __tablename__ = "edge"
+    __table_args__ = (Index("ix_edge_parent", "parent"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    child: Mapped[str] = mapped_column(ForeignKey("organisation.code"), index=True)
+    parent: Mapped[str] = mapped_column(Text)
+    hierarchy: Mapped[str] = mapped_column(Text)
+    start: Mapped[date | None]
+    end: Mapped[date | None]
+    recorded_at: Mapped[datetime | None]
+    superseded_at: Mapped[datetime | None]
+
+
+class Succession(Base):
+    """On `on` the work of `code` passed, wholly or partly, to `successor`."""
+
+    __tablename__ = "succession"
+
+    code: Mapped[str] = mapped_column(ForeignKey("organisation.code"), primary_key=True)
+    successor: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+    on: Mapped[date] = mapped_column(primary_key=True)
+
+
+class Target(Base):
+    """A target as the registry set it."""
+
+    __tablename__ = "target"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    measure: Mapped[str] = mapped_column(Text, index=True)
+    version: Mapped[str] = mapped_column(Text)
+    target: Mapped[dict[str, Any]]
+    set_at: Mapped[datetime]
+
+
+class Annotation(Base):
+    """Something to draw on charts, as the registry recorded it."""
+
+    __tablename__ = "annotation"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text, index=True)
+    measure: Mapped[str | None] = mapped_column(Text)
+    on: Mapped[date]
+    text: Mapped[str] = mapped_column(Text)
+    set_at: Mapped[datetime]
+
+
+add_tables(Base.metadata)
