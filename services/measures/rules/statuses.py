@@ -28,7 +28,7 @@ Status = Literal[
 ReturnState = Literal["received", "nil", "awaited", "late", "missing", "quarantined", "not_expected"]
 """How the organisation's return for the period stands.
 
-`awaited`: nothing yet, and not yet due; `late`: nothing yet though it is due; `missing`: nothing, and no longer accepted.
+`awaited`: nothing yet, and not yet due; `late`: nothing yet though it is due; `missing`: nothing, and closed to more.
 """
 
 STATUSES: frozenset[str] = frozenset(get_args(Status))
@@ -65,7 +65,7 @@ RULES: tuple[tuple[Status, Callable[[Cell], bool]], ...] = (
     ("zero", lambda cell: cell.numerator == 0),
     ("value", lambda cell: True),
 )
-"""The first that applies is the status of a cell. Disclosure control may turn `value` into `rounded` or `suppressed`."""
+"""The first that applies is a cell's status. Disclosure control may turn `value` into `rounded` or `suppressed`."""
 
 _PRECEDENCE: tuple[Status, ...] = ("quarantined", "late", "not_submitted", "awaiting_denominator", "low_quality")
 """Why an aggregate of which nothing counts has no figure: the first of these that any member has."""
@@ -110,8 +110,8 @@ def decide(cell: Cell) -> Status:
 def tally(cell: Cell) -> Tally:
     """What one cell brings to an aggregate.
 
-    A nil return was submitted and adds nothing. A return that failed a quality gate was submitted and is left out of the
-    sums; one with a denominator that is merely small counts in full. A numerator without its denominator waits.
+    A nil return was submitted and adds nothing. A return that failed a quality gate was submitted and is left out of
+    the sums; one with a denominator that is merely small counts in full. A numerator without its denominator waits.
     """
     status = decide(cell)
     expected = 0 if cell.state == "not_expected" else 1
@@ -144,7 +144,7 @@ def status_of(whole: Tally, *, ratio: bool = True, minimum_denominator: float = 
     """The status of an aggregate before disclosure control: that of the sums, or why there are none."""
     if whole.numerator is None:
         return next((status for status in _PRECEDENCE if status in whole.statuses), "not_applicable")
-    if whole.statuses == {"nil_return"}:
+    if not (whole.numerator or whole.denominator) and "nil_return" in whole.statuses and "zero" not in whole.statuses:
         return "nil_return"
     sums = Cell("received", whole.numerator, whole.denominator, ratio=ratio, minimum_denominator=minimum_denominator)
     return decide(sums)
