@@ -162,7 +162,9 @@ def check_sii(case: Case) -> None:
     for name in ("sii", "rii", "intercept"):
         same(getattr(found, name), expected[name][0], name)
     for name in ("sii", "rii"):
-        lower, upper = (next(expected[key][0] for key in expected if key.startswith(f"{name}_{side}")) for side in SIDES)
+        lower, upper = (
+            next(expected[key][0] for key in expected if key.startswith(f"{name}_{side}")) for side in SIDES
+        )
         near = 0.02 * (upper - lower)
         assert abs(getattr(found, f"{name}_lower") - lower) <= near
         assert abs(getattr(found, f"{name}_upper") - upper) <= near
@@ -249,7 +251,9 @@ def options_of(case: Case, *names: str) -> dict[str, Any]:
 def check_phe_limits(case: Case) -> None:
     options = options_of(case, "statistic", "ratio_type", "rate_type", "multiplier", "years_of_data")
     found = phe_funnel.calculate_funnel_limits(**table_of(case), **options)
-    expected = {name.lower(): column for name, column in case["expected"].items() if name not in {"statistic", "method"}}
+    expected = {
+        name.lower(): column for name, column in case["expected"].items() if name not in {"statistic", "method"}
+    }
     assert set(found) == set(expected)
     for name, column in expected.items():
         same(found[name], column, name)
