@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -12,6 +12,7 @@ from fastapi.params import Query
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import problems
@@ -32,13 +33,19 @@ def create_service(
     routers: Sequence[APIRouter],
     checks: Mapping[str, Check] | None = None,
     description: str = "",
+    middleware: Sequence[Middleware] = (),
+    beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> FastAPI:
-    """An app with the service's routes and what every service has; `checks` are added to `/health/ready`."""
+    """An app with the service's routes and what every service has; `checks` are added to `/health/ready`.
+
+    `middleware` sees a request once it has its ids; `beside` is entered before the first request, left after the last.
+    """
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with beside():
+            yield
         database.close()
 
     app = FastAPI(
@@ -50,6 +57,7 @@ def create_service(
         openapi_url=None,
         redirect_slashes=False,
         dependencies=[Depends(no_unknown_parameters)],
+        middleware=middleware,
         generate_unique_id_function=operation_id,
     )
     app.state.settings, app.state.database, app.state.metrics = settings, database, metrics
