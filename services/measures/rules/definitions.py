@@ -19,6 +19,9 @@ Improvement = Literal["increase", "decrease", "neutral"]
 CHARTS = ("auto", "run", "xmr", "i", "mr", "ip", "p", "pp", "u", "up", "c", "g", "t", "xbar", "s")
 """Kinds of chart a definition may ask for; `auto` lets the figures decide."""
 
+_OF_THE_RETURN = ("reporting_period_start", "reporting_period_end")
+"""Period columns that date the return; the others date the event."""
+
 _FINENESS: Mapping[str, int] = {"day": 0, "week": 1, "month": 2, "quarter": 3, "year": 4, "financial_year": 4}
 
 
@@ -88,6 +91,11 @@ class Definition:
     def halves(self) -> tuple[Half, ...]:
         """The numerator and, unless the measure is a plain count, the denominator."""
         return (self.numerator,) if self.denominator is None else (self.numerator, self.denominator)
+
+    @property
+    def proportion(self) -> bool:
+        """Whether the events are among the cases, so that no more than all of them can be."""
+        return self.denominator is not None and (self.unit in ("percent", "proportion") or self.chart in ("p", "pp"))
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -184,7 +192,7 @@ def _day(feed: Feed, grain: str) -> pl.Expr | None:
     """The date that puts a row into a period of `grain`; None when the return's own period does.
 
     A coarser grain than the feed's takes the first of its period columns that is filled, which stands for the
-    return; a finer one takes the last, which is nearest the event.
+    return; a finer one prefers those that date the event.
     """
     if feed.period in (grain, "any"):
         return None
@@ -193,7 +201,7 @@ def _day(feed: Feed, grain: str) -> pl.Expr | None:
         if finer:
             raise InvalidDefinition("/period", f"a return of {feed.id} is a {feed.period}: no {grain} is in it")
         return None
-    columns = reversed(feed.dates) if finer else feed.dates
+    columns = sorted(feed.dates, key=lambda name: name in _OF_THE_RETURN) if finer else feed.dates
     return pl.coalesce([pl.col(name).cast(pl.Date) for name in columns])
 
 

@@ -57,7 +57,7 @@ class Field:
 class Feed:
     """The part of a feed's specification that figures depend on.
 
-    `dates` are the date and datetime columns that give a row's period, the return's own first and the event's last.
+    `dates` are the date and datetime columns that give a row's period; the first that is filled does.
     """
 
     id: str

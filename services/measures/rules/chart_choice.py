@@ -1,0 +1,80 @@
+"""Which chart suits a series: the one its definition names, or the one its figures ask for, with the reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from services.measures.rules.definitions import Definition
+
+FEWEST_FOR_LIMITS = 12
+"""Points that limits need to mean something (NHSRplotthedots); below it a run chart says as much."""
+
+LARGE_DENOMINATOR = 1000
+"""Mean denominator from which binomial or Poisson limits are too narrow for real processes: Laney's charts."""
+
+RARE = 2
+"""Mean events a period below which a count says little, and the time between events says more."""
+
+
+class Choice(NamedTuple):
+    """A kind of chart, why it was chosen (a sentence), and whether it is other than the one asked for."""
+
+    chart: str
+    reason: str
+    instead: bool = False
+
+
+def choose(definition: Definition, items: Sequence[Mapping[str, Any]], *, asked: str | None, dates: int) -> Choice:
+    """The chart for the items (of one stratum); `dates` is how many dates of events are known.
+
+    `asked` is the kind the caller wants, None for the definition's own, `auto` for the best; a kind that the figures
+    cannot be drawn as gives way to one that they can.
+    """
+    wanted = asked or definition.chart
+    shown = [item for item in items if item["value"] is not None]
+    if wanted == "auto":
+        return _best(definition, shown, dates)
+    problem = _impossible(wanted, definition, shown, dates)
+    if problem is not None:
+        return Choice(
+            _best(definition, shown, dates).chart, f"A {wanted} chart was asked for; {problem}.", instead=True
+        )
+    return Choice(wanted, "Asked for." if asked else "Named by the measure's definition.")
+
+
+def _best(definition: Definition, shown: Sequence[Mapping[str, Any]], dates: int) -> Choice:
+    if definition.numerator.kind == "dates" and dates > 1:
+        return Choice("t", "The measure is of dates: the time between events is charted.")
+    if len(shown) < FEWEST_FOR_LIMITS:
+        return Choice("run", f"There are fewer than {FEWEST_FOR_LIMITS} figures, too few for limits.")
+    events = sum(item["numerator"] for item in shown) / len(shown)
+    if definition.denominator is None:
+        if events < RARE:
+            return Choice("run", f"There are fewer than {RARE} events a period, too few for limits.")
+        return Choice("xmr", "The measure is a count without a denominator.")
+    size = sum(item["denominator"] for item in shown) / len(shown)
+    large = size >= LARGE_DENOMINATOR
+    because = f", with denominators of {size:,.0f} on average"
+    if definition.proportion and _within(shown):
+        return Choice("pp" if large else "p", f"The measure is a proportion{because if large else ''}.")
+    if definition.proportion:
+        return Choice("xmr", "Some figures have more events than cases.")
+    return Choice("up" if large else "u", f"The measure is a rate{because if large else ''}.")
+
+
+def _impossible(chart: str, definition: Definition, shown: Sequence[Mapping[str, Any]], dates: int) -> str | None:
+    """Why the figures cannot be drawn as that chart; None if they can."""
+    if chart in ("g", "t") and dates < 2:
+        return "that needs the dates of at least two events"
+    if chart in ("xbar", "s"):
+        return "that needs the single measurements of every period"
+    if chart == "c" and definition.denominator is not None:
+        return "that draws counts, and this measure has a denominator"
+    if chart in ("p", "pp", "u", "up") and definition.denominator is None:
+        return "that needs a denominator"
+    if chart in ("p", "pp") and not _within(shown):
+        return "some figures have more events than cases"
+    return None
+
+
+def _within(shown: Sequence[Mapping[str, Any]]) -> bool:
+    return all(item["numerator"] <= item["denominator"] for item in shown)

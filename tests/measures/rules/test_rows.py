@@ -1,0 +1,85 @@
+"""Published rows decoded into one frame."""
+
+import io
+from datetime import date, datetime
+
+import polars as pl
+import pytest
+
+from services.measures.rules.rows import JSON, PARQUET, UnreadableRows, frame_of, placed
+
+SPEC = {
+    "id": "births",
+    "field": [
+        {"name": "baby id", "type": "text"},
+        {"name": "days", "type": "integer"},
+        {"name": "temperature", "type": "decimal"},
+        {"name": "admitted", "type": "boolean"},
+        {"name": "born", "type": "datetime"},
+        {"name": "booked", "type": "date"},
+        {"name": "lsoa", "type": "text", "keep": False},
+        {"name": "mother_born", "type": "date", "identifier": "birth_date"},
+    ],
+}
+
+
+def parquet(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_parquet(out)
+    return out.getvalue()
+
+
+def test_bodies_of_both_kinds_become_one_typed_frame_that_remembers_them() -> None:
+    # given a JSON body with every field, and a Parquet body with one
+    sent = b'[{"baby id": "B1", "days": 221, "temperature": 36, "admitted": true, "born": "2026-05-03T04:12:00", "booked": "2026-01-02"}]'
+    bodies = [(PARQUET, parquet(pl.DataFrame({"days": [7, 8]}))), (JSON, sent), (JSON, b"[]")]
+
+    frame = frame_of(bodies, SPEC)
+
+    assert frame.sort("days").select("_body", "days").rows() == [(0, 7), (0, 8), (1, 221)]
+    told = frame.filter(pl.col("_body") == 1).drop("_body").rows()
+    assert told == [("B1", 221, 36.0, True, datetime(2026, 5, 3, 4, 12), date(2026, 1, 2))]
+
+
+def test_absent_columns_and_blank_text_are_null() -> None:
+    frame = frame_of([(JSON, b'[{"baby id": "  "}, {"unheard_of": 1}]')], SPEC)
+
+    assert frame.drop("_body").rows() == [(None,) * 6] * 2
+
+
+def test_columns_that_are_not_kept_are_not_in_the_frame() -> None:
+    assert {"lsoa", "mother_born"}.isdisjoint(frame_of([(JSON, b'[{"lsoa": "E01"}]')], SPEC).columns)
+
+
+def test_an_instant_with_an_offset_is_held_as_london_wall_clock() -> None:
+    frame = frame_of([(JSON, b'[{"born": "2026-07-01T23:30:00Z"}]')], SPEC)
+
+    assert frame["born"].to_list() == [datetime(2026, 7, 2, 0, 30)]
+
+
+def test_rows_take_the_organisation_and_period_of_their_body() -> None:
+    frame = frame_of([(JSON, b'[{"days": 1}]'), (JSON, b'[{"days": 2}, {"days": 3}]')], SPEC)
+
+    told = placed(frame, [("RGT", "2026-01"), ("RDE", "2026-02")])
+
+    assert told.select("days", "_organisation", "_period").rows() == [
+        (1, "RGT", "2026-01"), (2, "RDE", "2026-02"), (3, "RDE", "2026-02"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        (JSON, b'[{"days": "many"}]'),
+        (JSON, b'{"days": 1}'),
+        (PARQUET, b"PAR1 not really PAR1"),
+        (PARQUET, parquet(pl.DataFrame({"days": ["many"]}))),
+        ("text/csv", b"days\n1\n"),
+    ],
+)
+def test_a_body_that_is_not_rows_of_the_feed_is_named_by_its_place(body: tuple[str, bytes]) -> None:
+    with pytest.raises(UnreadableRows) as refused:
+        frame_of([(JSON, b"[]"), body], SPEC)
+
+    assert refused.value.body == 1
+    assert "many" not in str(refused.value)

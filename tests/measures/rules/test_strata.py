@@ -1,0 +1,58 @@
+"""How strata are derived from the fields of a feed."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from services.measures.rules.feeds import Feed, InvalidDefinition
+from services.measures.rules.strata import stratum
+
+LFPSE_GENDER = {"1": "Female", "2": "Male", "3": "Other", "4": "Unknown"}
+
+
+def derived(name: str, field: dict[str, Any], values: list[Any], **lists: dict[str, str]) -> list[str]:
+    feed = Feed.of({"id": "f", "field": [field], "code_lists": lists})
+    frame = pl.DataFrame({field["name"]: pl.Series(values, dtype=feed.fields[field["name"]].dtype)})
+    return frame.select(stratum(name, feed))[name].to_list()
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "values", "expected"),
+    [
+        ("imd_quintile", {"name": "imd_decile", "type": "integer"}, [1, 2, 3, 10, 0, 11], ["1", "1", "2", "5"] + 2 * ["unknown"]),
+        ("imd_quintile", {"name": "imd_quintile", "type": "text"}, ["5", "9"], ["5", "unknown"]),
+        ("ethnic_group", {"name": "ethnic_category", "type": "text"}, list("AGLPS"), ["White", "Mixed", "Asian", "Black", "Other"]),
+        ("ethnic_group", {"name": "ethnic_category", "type": "text"}, ["Z", "99", None], 3 * ["unknown"]),
+        ("ethnic_group", {"name": "patient_ethnicity", "type": "text"}, ["11", "34", "52", "99"], ["White", "Asian", "Other", "unknown"]),
+        ("age_band", {"name": "age", "type": "integer"}, [17, 18, 90, 130], ["0-17", "18-24", "85+", "unknown"]),
+        ("sex", {"name": "person_gender_code_stated", "type": "text"}, ["1", "2", "9"], ["male", "female", "unknown"]),
+    ],
+)  # fmt: skip
+def test_a_stratum_is_derived_from_the_field_that_says_it(
+    name: str, field: dict[str, Any], values: list[Any], expected: list[str]
+) -> None:
+    assert derived(name, field, values) == expected
+
+
+def test_the_sex_of_an_incident_is_read_through_its_own_code_list_where_one_is_female() -> None:
+    field = {"name": "gender", "type": "code", "codes": "LFPSE_GENDER"}
+
+    assert derived("sex", field, ["1", "2", "3", "4"], LFPSE_GENDER=LFPSE_GENDER) == [
+        "female",
+        "male",
+        "unknown",
+        "unknown",
+    ]
+
+
+def test_a_missing_value_is_unknown_and_keeps_its_row() -> None:
+    assert derived("imd_quintile", {"name": "imd_decile", "type": "integer"}, [None]) == ["unknown"]
+
+
+@pytest.mark.parametrize("name", ["imd_quintile", "shoe_size"])
+def test_a_stratum_the_feed_cannot_give_is_refused(name: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        stratum(name, Feed.of({"id": "f", "field": []}), "/strata/0")
+
+    assert refused.value.pointer == "/strata/0"
