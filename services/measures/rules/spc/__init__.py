@@ -1,0 +1,29 @@
+"""Statistical process control: centre, limits, rules and runs of any number of series at once.
+
+`evaluate` answers in objects, `evaluate_json` in text, `read` takes the request; `suggest_step_changes` proposes where
+a person might rebase.
+"""
+
+from services.measures.rules.spc.answers import Answer, Point, RunsTest, Segment, evaluate
+from services.measures.rules.spc.charts import CHARTS
+from services.measures.rules.spc.reading import Request, read
+from services.measures.rules.spc.series import InvalidSeries, Ruleset, Series
+from services.measures.rules.spc.suggest import Phase, suggest_step_changes
+from services.measures.rules.spc.text import evaluate_json
+
+__all__ = [
+    "CHARTS",
+    "Answer",
+    "InvalidSeries",
+    "Phase",
+    "Point",
+    "Request",
+    "Ruleset",
+    "RunsTest",
+    "Segment",
+    "Series",
+    "evaluate",
+    "evaluate_json",
+    "read",
+    "suggest_step_changes",
+]

@@ -1,0 +1,38 @@
+"""The body of a request, read straight into series; a fault in it is named as one found later would be."""
+
+import re
+
+import msgspec
+
+from services.measures.rules.spc.series import InvalidSeries, Ruleset, Series
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Series to chart, and the variant of the rules to judge them by."""
+
+    series: list[Series]
+    ruleset: Ruleset = Ruleset()
+
+
+_DECODER = msgspec.json.Decoder(Request)
+_PLACE = re.compile(r" - at `\$\.series\[(?P<series>\d+)\](?:\.(?P<field>\w+))?(?:\[(?P<index>\d+)\])?.*`$")
+
+
+def read(body: bytes) -> Request:
+    """Read a JSON body.
+
+    Raises `InvalidSeries` for a fault in one of the series, and `msgspec.DecodeError` for any other.
+    """
+    try:
+        return _DECODER.decode(body)
+    except msgspec.ValidationError as fault:
+        place = _PLACE.search(str(fault))
+        if place is None:
+            raise
+        index = place["index"]
+        raise InvalidSeries(
+            str(fault)[: place.start()],
+            series=int(place["series"]),
+            field=place["field"] or "",
+            index=None if index is None else int(index),
+        ) from None
