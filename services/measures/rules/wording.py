@@ -42,23 +42,33 @@ _ALWAYS_ONE = ("rate", "percentage", "proportion", "number", "share", "ratio", "
 
 
 def amount(value: float, definition: Definition) -> str:
-    """The value as people say it, in the measure's unit: `7.1%`, `4.2 per 1,000`, `12`."""
-    if definition.unit == "percent":
-        return f"{value:,.1f}%"
-    if value == int(value) and definition.denominator is None:
-        return f"{value:,.0f}"
-    size = abs(value)
-    figure = f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
-    return f"{figure} per {definition.multiplier:,.0f}" if definition.multiplier > 1 else figure
+    """The value as people say it, in the measure's unit: `7.1%`, `4.2 per 1,000 births`, `12`."""
+    unit = _unit(definition)
+    return f"{_digits(value, definition)} {unit}" if unit else _digits(value, definition)
 
 
 def unit_title(definition: Definition) -> str:
     """The title of an axis that shows the measure's value."""
     if definition.unit == "percent":
         return "Per cent"
-    if definition.multiplier > 1:
-        return f"Per {definition.multiplier:,.0f}"
-    return "Count" if definition.denominator is None else "Ratio"
+    unit = _unit(definition)
+    return unit[0].upper() + unit[1:] if unit else "Count" if definition.denominator is None else "Ratio"
+
+
+def _digits(value: float, definition: Definition) -> str:
+    if definition.unit == "percent":
+        return f"{value:,.1f}%"
+    if value == int(value) and definition.denominator is None:
+        return f"{value:,.0f}"
+    size = abs(value)
+    return f"{value:,.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+
+
+def _unit(definition: Definition) -> str:
+    """The unit to write behind a figure; where it only says that there is one, what the multiplier makes it."""
+    if definition.unit not in ("", "rate", "count", "percent", "proportion", "ratio"):
+        return definition.unit
+    return f"per {definition.multiplier:,.0f}" if definition.multiplier > 1 and definition.unit != "percent" else ""
 
 
 def period_name(text: str) -> str:
@@ -114,7 +124,11 @@ def alt_text(chart: Mapping[str, Any], definition: Definition, place: str) -> st
     last = points[-1]
     if last["centre"] is not None:
         text += f" The centre line is {said(last['centre'])}"
-        text += f", limits {_limits(last, said)}." if last["lower"] is not None and last["upper"] is not None else "."
+        text += (
+            f", limits {_limits(last, chart, definition)}."
+            if last["lower"] is not None and last["upper"] is not None
+            else "."
+        )
     if chart["assurance"] and chart["target"]:
         text += " " + ASSURANCES[chart["assurance"]].format(amount(chart["target"]["value"], definition))
     return f"{text} {summary(chart, definition, place)}"
@@ -146,7 +160,7 @@ def _behaviour(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]], de
         return f"the runs around {mean} are longer or fewer than chance explains, a sign of change"
     if last["lower"] is None or last["upper"] is None:
         return f"it varies around {mean}, with no sign of change"
-    return f"it varies around {mean}, within limits of {_limits(last, said)}: {verdict}"
+    return f"it varies around {mean}, within limits of {_limits(last, chart, definition)}: {verdict}"
 
 
 def _verdict(variation: str) -> str:
@@ -163,8 +177,11 @@ def _gap(days: float) -> str:
     return f"{days:,.0f} days" if days >= 10 else f"{days:,.1f} days"
 
 
-def _limits(point: Mapping[str, Any], said: Any) -> str:
-    return f"{said(point['lower'])} to {said(point['upper'])}"
+def _limits(point: Mapping[str, Any], chart: Mapping[str, Any], definition: Definition) -> str:
+    low, high = point["lower"], point["upper"]
+    if chart["chart"] in ("g", "t"):
+        return f"{low:,.0f} to {_gap(high)}"
+    return f"{_digits(low, definition)} to {amount(high, definition)}"
 
 
 def _unusual_run(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> bool:

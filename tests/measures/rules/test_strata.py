@@ -8,6 +8,15 @@ import pytest
 from services.measures.rules.feeds import Feed, InvalidDefinition
 from services.measures.rules.strata import stratum
 
+
+def an_integer(name: str) -> dict[str, Any]:
+    return {"name": name, "type": "integer"}
+
+
+def a_text(name: str) -> dict[str, Any]:
+    return {"name": name, "type": "text"}
+
+
 LFPSE_GENDER = {"1": "Female", "2": "Male", "3": "Other", "4": "Unknown"}
 
 
@@ -20,15 +29,15 @@ def derived(name: str, field: dict[str, Any], values: list[Any], **lists: dict[s
 @pytest.mark.parametrize(
     ("name", "field", "values", "expected"),
     [
-        ("imd_quintile", {"name": "imd_decile", "type": "integer"}, [1, 2, 3, 10, 0, 11], ["1", "1", "2", "5"] + 2 * ["unknown"]),
-        ("imd_quintile", {"name": "imd_quintile", "type": "text"}, ["5", "9"], ["5", "unknown"]),
-        ("ethnic_group", {"name": "ethnic_category", "type": "text"}, list("AGLPS"), ["White", "Mixed", "Asian", "Black", "Other"]),
-        ("ethnic_group", {"name": "ethnic_category", "type": "text"}, ["Z", "99", None], 3 * ["unknown"]),
-        ("ethnic_group", {"name": "patient_ethnicity", "type": "text"}, ["11", "34", "52", "99"], ["White", "Asian", "Other", "unknown"]),
-        ("age_band", {"name": "age", "type": "integer"}, [17, 18, 90, 130], ["0-17", "18-24", "85+", "unknown"]),
-        ("sex", {"name": "person_gender_code_stated", "type": "text"}, ["1", "2", "9"], ["male", "female", "unknown"]),
+        ("imd_quintile", an_integer("imd_decile"), [1, 2, 3, 10, 0, 11], ["1", "1", "2", "5", "unknown", "unknown"]),
+        ("imd_quintile", a_text("imd_quintile"), ["5", "9"], ["5", "unknown"]),
+        ("ethnic_group", a_text("ethnic_category"), list("AGLPS"), ["White", "Mixed", "Asian", "Black", "Other"]),
+        ("ethnic_group", a_text("ethnic_category"), ["Z", "99", None], ["unknown", "unknown", "unknown"]),
+        ("ethnic_group", a_text("patient_ethnicity"), ["11", "34", "52", "99"], ["White", "Asian", "Other", "unknown"]),
+        ("age_band", an_integer("age"), [17, 18, 90, 130], ["0-17", "18-24", "85+", "unknown"]),
+        ("sex", a_text("person_gender_code_stated"), ["1", "2", "9"], ["male", "female", "unknown"]),
     ],
-)  # fmt: skip
+)
 def test_a_stratum_is_derived_from_the_field_that_says_it(
     name: str, field: dict[str, Any], values: list[Any], expected: list[str]
 ) -> None:
