@@ -18,7 +18,7 @@ from services.measures.rules.spc.runs import Runs
 from services.measures.rules.spc.series import Ruleset
 from services.measures.rules.spc.verdicts import COMMON_CAUSE, Verdicts, outside_limits
 
-BLOCK_CELLS = 1 << 15
+BLOCK_CELLS = 1 << 14
 LINES = ("lower", "upper", "lower_2sigma", "upper_2sigma")
 
 
@@ -132,7 +132,7 @@ def _keep(
         elif result.varying is not None:
             result.varying[number, points] = line[filled]
             result.lines[number, rows] = _if_constant(line, filled)
-    result.limited[rows] = np.isfinite(limits.upper).any(axis=0)
+    result.limited[rows] = (np.isfinite(limits.upper) & filled).any(axis=0)
 
 
 def _if_constant(line: Floats, filled: Flags) -> Floats:
@@ -142,8 +142,8 @@ def _if_constant(line: Floats, filled: Flags) -> Floats:
 
 
 def _finite(line: Floats) -> Floats:
-    line[~np.isfinite(line)] = np.nan
-    return line
+    finite = np.isfinite(line)
+    return line if finite.all() else np.where(finite, line, np.nan)
 
 
 def _floored(limits: Limits) -> Limits:

@@ -1,7 +1,8 @@
 """Sums and means that are right to the last bit, down the first axis of a block.
 
-A plain mean may be one bit off, and then every point of a constant series looks "below the centre". Sums here carry
-their rounding error along (Knuth's two-sum, in a tree), so that a mean is the true mean, rounded once.
+A plain mean may be one bit off, and then every point of a constant series looks "below the centre". Each value is cut in
+two, so that the high parts add up without any rounding and the low parts are too small for theirs to matter (Rump, Ogita
+and Oishi 2008, "Accurate floating-point summation"); a mean is then the true mean, rounded once.
 """
 
 import numpy as np
@@ -15,36 +16,34 @@ _SPLITTER = 134217729.0  # 2**27 + 1: cuts a double into two halves of 26 bits (
 
 def total(values: Floats) -> Floats:
     """Sum down axis 0 of `values` [points, rows], leaving missing (NaN) ones out; shape [rows]."""
-    high, low = _sum(np.where(np.isnan(values), 0.0, values))
+    high, low, _ = _sum(values)
     result: Floats = high + low
     return result
 
 
 def mean(values: Floats) -> Floats:
     """Mean down axis 0 of `values` [points, rows], leaving missing (NaN) ones out; NaN where nothing is left."""
-    missing = np.isnan(values)
-    high, low = _sum(np.where(missing, 0.0, values))
-    count = len(values) - np.count_nonzero(missing, axis=0).astype(np.float64)
+    high, low, count = _sum(values)
     quotient = high / count
     product, error = _product(quotient, count)
     result: Floats = quotient + (((high - product) - error) + low) / count
     return result
 
 
-def _sum(values: Floats) -> tuple[Floats, Floats]:
-    """Sum in halves; returns the rounded sum and what rounding lost."""
-    lost = np.zeros_like(values)
-    while (points := len(values)) > 1:
-        half = points // 2
-        first, second = values[:half], values[half : 2 * half]
-        added = first + second
-        part = added - first
-        error = (first - (added - part)) + (second - part) + lost[:half] + lost[half : 2 * half]
-        odd = slice(2 * half, points)
-        values, lost = np.concatenate((added, values[odd])), np.concatenate((error, lost[odd]))
-    if not len(values):
-        return np.zeros(values.shape[1:]), np.zeros(values.shape[1:])
-    return values[0], lost[0]
+def _sum(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """The sum as the nearest double and what that leaves over, and the number of values that are there."""
+    count = np.full(values.shape[1:], float(len(values)))
+    missing = np.isnan(values)
+    if missing.any():
+        count -= np.count_nonzero(missing, axis=0)
+        values = np.where(missing, 0.0, values)
+    largest = np.maximum(values.max(axis=0, initial=0.0), -values.min(axis=0, initial=0.0))
+    cut = np.ldexp(1.0, np.frexp(largest)[1] + len(values).bit_length() + 1)
+    high_parts = values + cut
+    high_parts -= cut
+    high, low = high_parts.sum(axis=0), (values - high_parts).sum(axis=0)
+    nearest = high + low
+    return nearest, low - (nearest - high), count
 
 
 def _product(first: Floats, second: Floats) -> tuple[Floats, Floats]:

@@ -43,7 +43,6 @@ class Sample:
     def ratio(self) -> Floats:
         """What is drawn: value by denominator."""
         ratio: Floats = self.values / self.denominators
-        ratio[np.isinf(ratio)] = np.nan
         return ratio
 
     @property
