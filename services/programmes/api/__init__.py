@@ -1,0 +1,5 @@
+"""The registry's door for HTTP, one file for each kind of thing."""
+
+from services.programmes.api import measures, organisations, programmes
+
+ROUTERS = (programmes.router, measures.router, organisations.router)

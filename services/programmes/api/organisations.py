@@ -1,0 +1,89 @@
+"""Organisations over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.programmes import queries, schemas
+from services.programmes.api.asking import AsKnown, Day, KnownAt, MayRead, answer_page, last_id
+from services.programmes.problems import UnknownOrganisation
+from shared.caching import answer_with_etag
+from shared.db import Session
+from shared.paging import Cursor, Limit
+from shared.problems import problems
+
+router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=problems(UnknownOrganisation))
+Code = Annotated[str, Path(description="The organisation's code, or any other identifier it has (CQC, ONS).")]
+Kind = Annotated[str | None, Query(description="Only this kind: region, icb, hin, trust, site, care_home, ...")]
+
+
+@router.get("", response_model=schemas.Organisations)
+def list_organisations(
+    request: Request,
+    _: MayRead,
+    session: Session,
+    hierarchy: AsKnown,
+    at: Day,
+    known_at: KnownAt = None,
+    kind: Kind = None,
+    within: Annotated[str | None, Query(description="Only those that lay within this organisation.")] = None,
+    q: Annotated[str | None, Query(min_length=2, max_length=100, description="Beginnings of words, or a code.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """The organisations that were open on a day, in order of their code."""
+    after = last_id(cursor)
+    rows = queries.organisations.listed(
+        session, hierarchy, at=at, after=after, limit=limit, kind=kind, within=within, q=q, known_at=known_at
+    )
+    stamp = queries.stamp(session, queries.organisations.KIND, known_at=known_at) | {"at": at}
+    return answer_page(request, rows, limit=limit, key=lambda row: [row["code"]], stamp=stamp)
+
+
+@router.get("/{code}", response_model=schemas.OrganisationInFull)
+def get_organisation(
+    request: Request, code: Code, _: MayRead, session: Session, hierarchy: AsKnown, at: Day, known_at: KnownAt = None
+) -> Response:
+    """One organisation, open or closed, by its code or any identifier."""
+    return answer_with_etag(request, queries.organisations.one(session, hierarchy, code, at=at, known_at=known_at))
+
+
+@router.get("/{code}/ancestors", response_model=schemas.Ancestors)
+def list_ancestors(
+    request: Request, code: Code, _: MayRead, session: Session, hierarchy: AsKnown, at: Day, known_at: KnownAt = None
+) -> Response:
+    """Everything that held the organisation on a day, nearest first in each hierarchy."""
+    items = queries.organisations.ancestors(session, hierarchy, code, at=at, known_at=known_at)
+    stamp = queries.stamp(session, queries.organisations.KIND, known_at=known_at)
+    return answer_with_etag(request, {"items": items, "next_cursor": None, "at": at, **stamp})
+
+
+@router.get("/{code}/members", response_model=schemas.Organisations)
+def list_members(
+    request: Request,
+    code: Code,
+    _: MayRead,
+    session: Session,
+    hierarchy: AsKnown,
+    at: Day,
+    known_at: KnownAt = None,
+    kind: Kind = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """The organisations that lay within one on a day, each once, in order of their code."""
+    rows = queries.organisations.listed(
+        session, hierarchy, at=at, after=last_id(cursor), limit=limit, kind=kind, within=code, known_at=known_at
+    )
+    stamp = queries.stamp(session, queries.organisations.KIND, known_at=known_at) | {"at": at}
+    return answer_page(request, rows, limit=limit, key=lambda row: [row["code"]], stamp=stamp)
+
+
+@router.get("/{code}/successors", response_model=schemas.Successors)
+def list_successors(
+    request: Request, code: Code, _: MayRead, session: Session, hierarchy: AsKnown, at: Day, known_at: KnownAt = None
+) -> Response:
+    """Where the organisation's work went, and who stands for it on a day; more than one is a split."""
+    return answer_with_etag(
+        request, queries.organisations.successors(session, hierarchy, code, at=at, known_at=known_at)
+    )

@@ -1,0 +1,260 @@
+"""Organisations: registered, renamed, moved, merged, closed - one or seventy thousand by the same few statements."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from services.programmes import models
+from services.programmes.commands.audit import Act, Line, record
+from services.programmes.commands.entries import SOURCE, fingerprint
+from services.programmes.hierarchy import read
+from services.programmes.models import Recorded, among
+from services.programmes.problems import InvalidOrganisation
+from services.programmes.rules.organisations import Organisation, problems
+from shared.contracts.programmes import Edge, OrganisationChanged, Succession
+from shared.db import driver
+from shared.messaging.outbox import publish
+
+_LOCK = 0x05_01_B0_02
+_ORGANISATIONS = (
+    "COPY organisation (code, name, kind, identifiers, opened, closed, attributes, source, unverified, fingerprint,"
+    " recorded_at) FROM STDIN"
+)
+_EDGES = 'COPY edge (child, parent, hierarchy, start, "end", recorded_at) FROM STDIN'
+_SUCCESSIONS = 'COPY succession (predecessor, successor, "on", source, unverified, recorded_at) FROM STDIN'
+_IDENTIFIERS = "COPY identifier (value, scheme, code) FROM STDIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of some organisations: the current row, and every edge and succession ever recorded, by code."""
+
+    rows: Mapping[str, models.Organisation] = field(default_factory=dict)
+    edges: Mapping[str, Sequence[models.Edge]] = field(default_factory=dict)
+    successions: Mapping[str, Sequence[models.Succession]] = field(default_factory=dict)
+
+
+class Written(NamedTuple):
+    """How many organisations were new, and how many changed."""
+
+    registered: int
+    changed: int
+
+
+def register_organisations(session: Session, states: Sequence[Organisation], act: Act) -> Written:
+    """Make these the current states of their organisations, as `write` does, if the registry then makes sense.
+
+    Raises InvalidOrganisation, naming every place, for a parent or successor that is not registered, overlapping
+    edges, a cycle, or an identifier that names two organisations.
+    """
+    _one_at_a_time(session)
+    stated = {state.code: state for state in states}
+    if len(stated) < len(states):
+        raise InvalidOrganisation("the same code is given twice: give each organisation once")
+    everyone = {one.code: one for one in read(session)} | stated
+    places = {code: number for number, code in enumerate(stated)}
+    errors = [
+        {"pointer": f"/{places[code]}", "message": f"{code}: {message}"}
+        for code, message in problems(everyone.values())
+        if code in stated
+    ]
+    if errors:
+        raise InvalidOrganisation("; ".join(error["message"] for error in errors[:3]), errors=errors)
+    return write(session, states, act)
+
+
+def write(session: Session, states: Sequence[Organisation], act: Act) -> Written:
+    """Make these the current states of their organisations, skipping those already as stated.
+
+    A state is the whole of what is true: an edge or succession it does not name is superseded, and keeps its place in
+    the past. Every organisation that changed is audited and published with its whole new state.
+    """
+    _one_at_a_time(session)
+    prints = {state.code: state_fingerprint(state) for state in states}
+    stored = _fingerprints(session, list(prints))
+    fresh = {state.code: state for state in states if stored.get(state.code) != prints[state.code]}
+    known = _known(session, [code for code in fresh if code in stored])
+    _supersede(session, fresh, known, act)
+    _insert(session, fresh, known, prints, act)
+    events = {code: _event(state, known, act) for code, state in fresh.items()}
+    record(session, act, (_line(event, known, act) for event in events.values()))
+    publish(session, events.values(), source=SOURCE)
+    return Written(registered=len(fresh) - len(known.rows), changed=len(known.rows))
+
+
+def state_fingerprint(state: Organisation) -> str:
+    """The hash of what is said of an organisation, whenever it was learned."""
+    edges = [edge for edge in state.edges if edge.superseded_at is None]
+    said = msgspec.to_builtins(state) | {
+        "edges": sorted(repr(_edge_key(edge)) for edge in edges),
+        "successions": sorted(repr(_succession_key(one)) for one in state.successions),
+    }
+    return fingerprint(said)
+
+
+def state_of(session: Session, code: str) -> OrganisationChanged | None:
+    """All that is now known of an organisation; None if it is not registered."""
+    known = _known(session, [code])
+    row = known.rows.get(code)
+    return None if row is None else _stated(row, known)
+
+
+def _one_at_a_time(session: Session) -> None:
+    # Positions of the audit are given out before they are committed: two writers side by side could commit the higher
+    # first, and whoever remembers the organisations up to it would never look for the lower.
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def _fingerprints(session: Session, codes: list[str]) -> dict[str, str]:
+    table = models.Organisation
+    query = select(table.code, table.fingerprint).where(table.known(None), among(table.code, codes))
+    return dict(session.execute(query).all())
+
+
+def _known(session: Session, codes: list[str]) -> Known:
+    if not codes:
+        return Known()
+    organisation, edge, succession = models.Organisation, models.Edge, models.Succession
+    current = select(organisation).where(organisation.known(None), among(organisation.code, codes)).with_for_update()
+    edges = select(edge).where(among(edge.child, codes)).order_by(edge.id)
+    successions = select(succession).where(among(succession.predecessor, codes)).order_by(succession.id)
+    return Known(
+        {row.code: row for row in session.scalars(current)},
+        _grouped((row.child, row) for row in session.scalars(edges)),
+        _grouped((row.predecessor, row) for row in session.scalars(successions)),
+    )
+
+
+def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for code, row in pairs:
+        groups[code].append(row)
+    return groups
+
+
+def _edge_key(edge: Edge | models.Edge) -> tuple[Any, ...]:
+    return (edge.parent, edge.hierarchy, edge.start, edge.end)
+
+
+def _succession_key(one: Succession | models.Succession) -> tuple[Any, ...]:
+    return (one.successor, one.on, one.source, one.unverified)
+
+
+def _supersede(session: Session, fresh: Mapping[str, Organisation], known: Known, act: Act) -> None:
+    """Close the current rows of everything that is no longer said."""
+    edges, successions = [], []
+    for code, state in fresh.items():
+        said = {_edge_key(edge) for edge in state.edges if edge.superseded_at is None}
+        edges += [row.id for row in _current(known.edges, code) if _edge_key(row) not in said]
+        passed = {_succession_key(one) for one in state.successions}
+        successions += [row.id for row in _current(known.successions, code) if _succession_key(row) not in passed]
+    organisations = [row.id for row in known.rows.values()]
+    for table, ids in ((models.Organisation, organisations), (models.Edge, edges), (models.Succession, successions)):
+        if ids:
+            _close(session, table, ids, act)
+    if known.rows:
+        session.execute(delete(models.Identifier).where(among(models.Identifier.code, known.rows)))
+
+
+def _close(session: Session, table: type[Recorded], ids: list[int], act: Act) -> None:
+    # The rows read before stay as they were read: they are the `before` of the audit.
+    statement = update(table).where(among(table.id, ids)).values(superseded_at=act.at)
+    session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _current(groups: Mapping[str, Sequence[Any]], code: str) -> Iterator[Any]:
+    return (row for row in groups.get(code, ()) if row.superseded_at is None)
+
+
+def _insert(
+    session: Session, fresh: Mapping[str, Organisation], known: Known, prints: Mapping[str, str], act: Act
+) -> None:
+    session.flush()
+    states = fresh.values()
+    _copy(session, _ORGANISATIONS, (_organisation_row(one, prints[one.code], act) for one in states))
+    _copy(session, _EDGES, (row for one in states for row in _edge_rows(one, known, act)))
+    _copy(session, _SUCCESSIONS, (row for one in states for row in _succession_rows(one, known, act)))
+    identifiers = {(str(v).upper(), k): one.code for one in states for k, v in one.identifiers.items()}
+    _copy(session, _IDENTIFIERS, ((*key, code) for key, code in identifiers.items()))
+
+
+def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    with driver(session).cursor().copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _organisation_row(one: Organisation, printed: str, act: Act) -> Sequence[Any]:
+    identifiers, attributes = orjson.dumps(one.identifiers).decode(), orjson.dumps(one.attributes).decode()
+    facts = (one.code, one.name, one.kind, identifiers, one.opened, one.closed, attributes, one.source, one.unverified)
+    return (*facts, printed, act.at)
+
+
+def _edge_rows(one: Organisation, known: Known, act: Act) -> Iterator[Sequence[Any]]:
+    stored = {_edge_key(row) for row in _current(known.edges, one.code)}
+    for edge in one.edges:
+        if edge.superseded_at is None and _edge_key(edge) not in stored:
+            yield (one.code, *_edge_key(edge), act.at)
+
+
+def _succession_rows(one: Organisation, known: Known, act: Act) -> Iterator[Sequence[Any]]:
+    stored = {_succession_key(row) for row in _current(known.successions, one.code)}
+    for succession in one.successions:
+        if _succession_key(succession) not in stored:
+            yield (one.code, *_succession_key(succession), act.at)
+
+
+def _event(state: Organisation, known: Known, act: Act) -> OrganisationChanged:
+    """The state with the day each edge was learned, and the edges that were believed before."""
+    said = {_edge_key(edge): edge for edge in state.edges if edge.superseded_at is None}
+    edges = []
+    for row in known.edges.get(state.code, ()):
+        kept = row.superseded_at is None and said.pop(_edge_key(row), None) is not None
+        edges.append(_edge(row, None if kept else row.superseded_at or act.at))
+    edges += [msgspec.structs.replace(edge, recorded_at=act.at) for edge in said.values()]
+    facts = msgspec.structs.asdict(state) | {"edges": edges, "successions": list(state.successions)}
+    return OrganisationChanged(**facts, recorded_at=act.at)
+
+
+def _edge(row: models.Edge, superseded_at: Any) -> Edge:
+    return Edge(
+        parent=row.parent,
+        hierarchy=row.hierarchy,
+        start=row.start,
+        end=row.end,
+        recorded_at=row.recorded_at,
+        superseded_at=superseded_at,
+    )
+
+
+def _stated(row: models.Organisation, known: Known) -> OrganisationChanged:
+    return OrganisationChanged(
+        code=row.code,
+        name=row.name,
+        kind=row.kind,
+        identifiers=row.identifiers,
+        opened=row.opened,
+        closed=row.closed,
+        edges=[_edge(one, one.superseded_at) for one in known.edges.get(row.code, ())],
+        successions=[
+            Succession(successor=one.successor, on=one.on, source=one.source, unverified=one.unverified)
+            for one in _current(known.successions, row.code)
+        ],
+        attributes=row.attributes,
+        source=row.source,
+        unverified=row.unverified,
+        recorded_at=row.recorded_at,
+    )
+
+
+def _line(event: OrganisationChanged, known: Known, act: Act) -> Line:
+    row = known.rows.get(event.code)
+    before = None if row is None else msgspec.to_builtins(_stated(row, known))
+    action = "registered" if row is None else "revised"
+    return Line(action, "organisation", event.code, event.code, before, msgspec.to_builtins(event))

@@ -1,0 +1,50 @@
+"""What a caller may see and change: the organisations it acts for, what lies within them, and what holds them."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from services.programmes.hierarchy import Hierarchy
+from services.programmes.problems import NotYours
+from shared.principal import Principal
+
+NATIONAL = "ENGLAND"
+"""The code of the whole; what it owns is everybody's to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """A caller on a day, before the organisations as they were known."""
+
+    principal: Principal
+    hierarchy: Hierarchy
+    today: date
+
+    @property
+    def who(self) -> str:
+        """The name under which the caller's changes are recorded."""
+        return self.principal.client_id
+
+    def holds(self, code: str) -> bool:
+        """Whether the caller acts for the organisation: it is one of its own, or lies within one."""
+        mine = self.principal.organisations
+        return self.principal.for_everyone or self.hierarchy.lies_within(code, mine, self.today)
+
+    def sees(self, code: str) -> bool:
+        """Whether what is said of the organisation is the caller's business: it holds it, or is held by it."""
+        if code == NATIONAL or self.holds(code):
+            return True
+        return any(self.hierarchy.lies_within(mine, (code,), self.today) for mine in self.principal.organisations)
+
+    def seen(self) -> frozenset[str] | None:
+        """The codes of all organisations that `sees` lets through; None for everyone."""
+        if self.principal.for_everyone or NATIONAL in self.principal.organisations:
+            return None
+        codes = {NATIONAL}
+        for mine in self.principal.organisations:
+            codes |= {mine, *self.hierarchy.members(mine, self.today), *self.hierarchy.above(mine, self.today)}
+        return frozenset(codes)
+
+    def demand(self, code: str) -> None:
+        """Raises NotYours when the caller does not act for the organisation."""
+        if not self.holds(code):
+            raise NotYours(f"{self.who} does not act for {code}, nor for an organisation that holds it")

@@ -1,0 +1,127 @@
+"""The organisations as one value in memory: who lies within whom, at any date and as known at any instant.
+
+Seventy thousand organisations are a few dozen megabytes and change seldom, so each process keeps them and asks the
+database only whether anything has changed since.
+"""
+
+import threading
+from collections.abc import Iterable
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.programmes.models import Change, Edge, Organisation, Succession, among
+from services.programmes.rules import organisations as rules
+from shared.contracts import programmes as contract
+
+_PASTS_KEPT = 4
+
+
+class Hierarchy:
+    """The organisations as known at one moment; answers are remembered as long as it is."""
+
+    def __init__(self, organisations: Iterable[rules.Organisation], *, known_at: datetime | None = None) -> None:
+        self.organisations = rules.Organisations(organisations, known_at=known_at)
+        self.members = lru_cache(maxsize=256)(self._members)
+        self.above = lru_cache(maxsize=65_536)(self._above)
+
+    def code_of(self, identifier: str) -> str | None:
+        """The code behind any identifier; None if unknown."""
+        return self.organisations.code_of(identifier)
+
+    def lies_within(self, code: str, others: Iterable[str], at: date) -> bool:
+        """Whether the organisation is one of the others, or lay within one of them on that day."""
+        wanted = frozenset(others)
+        return code in wanted or not wanted.isdisjoint(self.above(code, at))
+
+    def _above(self, code: str, at: date) -> frozenset[str]:
+        return frozenset(parent for _, parent in self.organisations.ancestors(code, at))
+
+    def _members(self, code: str, at: date, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
+        return self.organisations.members(code, at, kind=kind, hierarchy=hierarchy)
+
+
+class Hierarchies:
+    """What one process remembers of the organisations. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._version = -1
+        self._now = Hierarchy(())
+        self._pasts: dict[datetime, Hierarchy] = {}
+
+    def known(self, session: Session, at: datetime | None = None) -> Hierarchy:
+        """The hierarchy as it is known now, or was at an instant."""
+        version = _version(session)
+        with self._lock:
+            if version != self._version:
+                self._now = Hierarchy(_changed(session, self._now.organisations.by_code, since=self._version))
+                self._version = version
+                self._pasts.clear()
+            if at is None:
+                return self._now
+            if at not in self._pasts:
+                if len(self._pasts) >= _PASTS_KEPT:
+                    self._pasts.pop(next(iter(self._pasts)))
+                self._pasts[at] = Hierarchy(read(session, known_at=at), known_at=at)
+            return self._pasts[at]
+
+
+def _version(session: Session) -> int:
+    query = select(func.max(Change.position)).where(Change.kind == Organisation.__tablename__)
+    return session.execute(query).scalar_one() or 0
+
+
+def _changed(
+    session: Session, before: dict[str, rules.Organisation] | Any, *, since: int
+) -> Iterable[rules.Organisation]:
+    if since < 0:
+        return read(session)
+    query = select(Change.subject).where(Change.kind == Organisation.__tablename__, Change.position > since).distinct()
+    codes = set(session.scalars(query))
+    return (dict(before) | {one.code: one for one in read(session, codes=codes)}).values()
+
+
+def read(
+    session: Session, *, codes: Iterable[str] | None = None, known_at: datetime | None = None
+) -> list[rules.Organisation]:
+    """The organisations with their edges and successions, all or some, now or as known at an instant."""
+    edges: dict[str, list[contract.Edge]] = {}
+    for child, *facts in session.execute(_edges(codes, known_at)):
+        edges.setdefault(child, []).append(contract.Edge(**dict(zip(_EDGE, facts, strict=True))))
+    successions: dict[str, list[contract.Succession]] = {}
+    for predecessor, *facts in session.execute(_successions(codes, known_at)):
+        one = contract.Succession(**dict(zip(_SUCCESSION, facts, strict=True)))
+        successions.setdefault(predecessor, []).append(one)
+    return [
+        rules.Organisation(
+            **dict(zip(_ORGANISATION, row, strict=True)),
+            edges=tuple(edges.get(row.code, ())),
+            successions=tuple(successions.get(row.code, ())),
+        )
+        for row in session.execute(_organisations(codes, known_at))
+    ]
+
+
+_ORGANISATION = ("code", "name", "kind", "identifiers", "opened", "closed")
+_EDGE = ("parent", "hierarchy", "start", "end", "recorded_at", "superseded_at")
+_SUCCESSION = ("successor", "on", "source", "unverified")
+
+
+def _organisations(codes: Iterable[str] | None, known_at: datetime | None) -> Any:
+    query = select(*(getattr(Organisation, name) for name in _ORGANISATION)).where(Organisation.known(known_at))
+    return query if codes is None else query.where(among(Organisation.code, codes))
+
+
+def _edges(codes: Iterable[str] | None, known_at: datetime | None) -> Any:
+    query = select(Edge.child, *(getattr(Edge, name) for name in _EDGE)).where(Edge.known(known_at))
+    return (query if codes is None else query.where(among(Edge.child, codes))).order_by(Edge.id)
+
+
+def _successions(codes: Iterable[str] | None, known_at: datetime | None) -> Any:
+    query = select(Succession.predecessor, *(getattr(Succession, name) for name in _SUCCESSION))
+    query = query.where(Succession.known(known_at)).order_by(Succession.id)
+    return query if codes is None else query.where(among(Succession.predecessor, codes))

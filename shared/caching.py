@@ -1,0 +1,57 @@
+"""ETags: an answer names its content: a caller who has it already is told so, a writer who has another is stopped."""
+
+import hashlib
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+
+from shared.problems import Problem
+
+
+class PreconditionFailed(Problem):
+    """What is to be changed has changed since it was read."""
+
+    status, slug = 412, "precondition-failed"
+
+
+def etag(content: bytes) -> str:
+    """The strong ETag of these bytes."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def answer_with_etag(
+    request: Request,
+    body: Any,
+    *,
+    status: int = 200,
+    media_type: str = "application/json",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The body (bytes as they are, anything else as JSON) with its ETag, or a 304 when the caller has it already."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    tag = etag(content)
+    fields = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
+    if request.method in ("GET", "HEAD") and _names(request.headers.get("If-None-Match"), tag):
+        return Response(status_code=304, headers=fields)
+    return Response(content, status_code=status, media_type=media_type, headers=fields)
+
+
+def demand_match(request: Request, body: Any) -> None:
+    """Let a change pass when it says no `If-Match`, or one that names what is there now (the body a GET would give).
+
+    Raises PreconditionFailed, which carries the present ETag, when somebody else was quicker.
+    """
+    tag = etag(body if isinstance(body, bytes) else orjson.dumps(body))
+    sent = request.headers.get("If-Match")
+    if sent is not None and not _names(sent, tag, weak=False):
+        raise PreconditionFailed(
+            "somebody else changed this after you read it: read it again and repeat your change", headers={"ETag": tag}
+        )
+
+
+def _names(header: str | None, tag: str, *, weak: bool = True) -> bool:
+    if header is None:
+        return False
+    sent = [one.strip() for one in header.split(",")]
+    return "*" in sent or tag in ([one.removeprefix("W/") for one in sent] if weak else sent)
