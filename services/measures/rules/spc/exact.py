@@ -1,8 +1,8 @@
 """Sums and means that are right to the last bit, down the first axis of a block.
 
-A plain mean may be one bit off, and then every point of a constant series looks "below the centre". Each value is cut in
-two, so that the high parts add up without any rounding and the low parts are too small for theirs to matter (Rump, Ogita
-and Oishi 2008, "Accurate floating-point summation"); a mean is then the true mean, rounded once.
+A plain mean may be one bit off, and then every point of a constant series looks "below the centre". Each value is cut
+in two, so that the high parts add up without any rounding and the low parts are too small for theirs to matter (Rump,
+Ogita and Oishi 2008, "Accurate floating-point summation"); a mean is then the true mean, rounded once.
 """
 
 import numpy as np

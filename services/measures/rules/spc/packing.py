@@ -19,10 +19,10 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Points of all series end to end (`values` to `included`), and one entry a segment (`first` to `number`).
+    """Points of all series end to end (`values` to `included`), and one entry a segment (`first` to `owner`).
 
     Series k has the points `ends[k - 1]` to `ends[k]` and the segments `segments[k - 1]` to `segments[k]`. `sizes` and
-    `spreads` are of subgroups. Of a segment: its `first` point, its `length`, the `series` it belongs to.
+    `spreads` are of subgroups. Of a segment: its `first` point, its `length`, its `owner` among the series.
     """
 
     series: Sequence[Series]
