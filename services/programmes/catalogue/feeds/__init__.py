@@ -1,0 +1,1 @@
+"""Feeds: the agreed shapes of rows, one file each."""

@@ -1,0 +1,1 @@
+"""Programmes: aims, drivers, change ideas and settings, one file each."""

@@ -1,0 +1,271 @@
+"""Questions about organisations at a date: who belonged to what, what became of whom. Pure values, no clock.
+
+A hierarchy (`icb`, `region`, `psc`, `provider`, `national`) is a set of dated edges from an organisation to its
+parent. At any date an organisation has at most one parent of its own in a hierarchy. Where it has none it inherits
+the nearest one by `INHERITS`: a site sits in the ICB and the footprint of its trust, a care home in the region of its
+ICB. So on any day everything has one place in each hierarchy, and a total over members counts each of them once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import pairwise
+
+import msgspec
+
+from shared.contracts.programmes import Edge, Succession
+
+INHERITS: Mapping[str, tuple[str, ...]] = {
+    "provider": (),
+    "icb": ("provider",),
+    "region": ("icb", "provider"),
+    "psc": ("provider", "icb"),
+    "national": ("region", "icb", "psc", "provider"),
+}
+"""For each hierarchy, through which others an organisation without its own edge inherits; of two as near, the first."""
+
+HIERARCHIES = tuple(INHERITS)
+
+
+class Organisation(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one organisation: the state that `OrganisationChanged` carries.
+
+    `opened` and `closed` are its first and last day, both included; None where not known, or still open.
+    `identifiers` are its other names in other registers (`{"cqc": "1-1234567890"}`); any of them finds it.
+    """
+
+    code: str
+    name: str
+    kind: str
+    identifiers: dict[str, str] = {}
+    opened: date | None = None
+    closed: date | None = None
+    edges: tuple[Edge, ...] = ()
+    successions: tuple[Succession, ...] = ()
+    attributes: dict[str, object] = {}
+    source: str = ""
+    unverified: bool = False
+
+    def exists(self, at: date) -> bool:
+        """Whether it was open on that day."""
+        return (self.opened is None or self.opened <= at) and (self.closed is None or at <= self.closed)
+
+
+class Organisations:
+    """The whole registry as it was known at one moment; 70,000 organisations are ordinary.
+
+    Edges recorded after `known_at`, or superseded by then, are left out; without it the latest knowledge counts.
+    """
+
+    def __init__(self, organisations: Iterable[Organisation], *, known_at: datetime | None = None) -> None:
+        self.by_code: Mapping[str, Organisation] = {one.code: one for one in organisations}
+        self._parents = {
+            code: tuple(edge for edge in one.edges if _known(edge, known_at)) for code, one in self.by_code.items()
+        }
+        self._children: dict[str, list[tuple[str, Edge]]] = {}
+        for code, edges in self._parents.items():
+            for edge in edges:
+                self._children.setdefault(edge.parent, []).append((code, edge))
+        self._by_identifier = {
+            _plain(name): code for code, one in self.by_code.items() for name in one.identifiers.values()
+        } | {_plain(code): code for code in self.by_code}
+
+    def code_of(self, identifier: str) -> str | None:
+        """The code of the organisation with this code or identifier, letters in either case; None if unknown."""
+        return self._by_identifier.get(_plain(identifier))
+
+    def exists(self, code: str, at: date) -> bool:
+        """Whether there is such an organisation and it was open on that day."""
+        one = self.by_code.get(code)
+        return one is not None and one.exists(at)
+
+    def parent(self, code: str, hierarchy: str, at: date) -> str | None:
+        """The one parent in the hierarchy on that day, its own or inherited; None if it had none."""
+        tier, seen = [code], {code}
+        while tier:
+            for one in tier:
+                own = self._own(one, hierarchy, at)
+                if own is not None:
+                    return own
+            above = [self._own(one, other, at) for one in tier for other in INHERITS.get(hierarchy, ("provider",))]
+            tier = [one for one in dict.fromkeys(above) if one is not None and one not in seen]
+            seen.update(tier)
+        return None
+
+    def ancestors(self, code: str, at: date, hierarchy: str | None = None) -> tuple[tuple[str, str], ...]:
+        """Everything above it on that day as (hierarchy, code), each once, nearest first.
+
+        One hierarchy is a chain (a site, its trust, the trust's group); without one, every hierarchy is followed.
+        """
+        found: dict[tuple[str, str], None] = {}
+        for one in HIERARCHIES if hierarchy is None else (hierarchy,):
+            above, seen = self.parent(code, one, at), {code}
+            while above is not None and above not in seen:
+                found[one, above] = None
+                seen.add(above)
+                above = self._own(above, one, at)
+        return tuple(found)
+
+    def members(self, code: str, at: date, *, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
+        """The codes of all that lay within it on that day and were open, sorted, each once.
+
+        `hierarchy` keeps to one hierarchy (without it: within in any); `kind` keeps to one kind of organisation.
+        """
+        ways = {edge.hierarchy for _, edge in self._children.get(code, ())}
+        if hierarchy is not None:
+            ways &= {hierarchy}
+        found: set[str] = set()
+        for way in ways:
+            for one in self._below(code, at, {way, *INHERITS.get(way, ("provider",))}):
+                if one not in found and self._wanted(one, at, kind) and self._lies_within(one, code, way, at):
+                    found.add(one)
+        return tuple(sorted(found))
+
+    def successors(self, code: str) -> tuple[Succession, ...]:
+        """Where its work went and when: none, one, or (a split) several."""
+        one = self.by_code.get(code)
+        return one.successions if one else ()
+
+    def standing_for(self, code: str, at: date) -> tuple[str, ...]:
+        """The organisations that stand for it on that day, following successors of what has closed; sorted.
+
+        An open organisation stands for itself. More than one is a split: a figure cannot be divided among them.
+        None means that it closed and no successor is known.
+        """
+        found: set[str] = set()
+        seen: set[str] = set()
+        waiting = [code]
+        while waiting:
+            one = waiting.pop()
+            if one in seen or one not in self.by_code:
+                continue
+            seen.add(one)
+            closed = self.by_code[one].closed
+            if closed is None or at <= closed:
+                found.add(one)
+            else:
+                waiting += [step.successor for step in self.by_code[one].successions if step.on <= at]
+        return tuple(sorted(found))
+
+    def predecessors(self, code: str) -> tuple[str, ...]:
+        """The organisations whose work passed to it, wholly or partly, at any time; sorted."""
+        return tuple(
+            sorted(one.code for one in self.by_code.values() if any(s.successor == code for s in one.successions))
+        )
+
+    def _own(self, code: str, hierarchy: str, at: date) -> str | None:
+        return next(
+            (edge.parent for edge in self._parents.get(code, ()) if edge.hierarchy == hierarchy and _holds(edge, at)),
+            None,
+        )
+
+    def _lies_within(self, code: str, whole: str, hierarchy: str, at: date) -> bool:
+        return any(above == whole for _, above in self.ancestors(code, at, hierarchy))
+
+    def _wanted(self, code: str, at: date, kind: str | None) -> bool:
+        one = self.by_code[code]
+        return one.exists(at) and kind in (None, one.kind)
+
+    def _below(self, code: str, at: date, hierarchies: set[str]) -> Iterator[str]:
+        seen, waiting = {code}, [code]
+        while waiting:
+            for child, edge in self._children.get(waiting.pop(), ()):
+                if child not in seen and edge.hierarchy in hierarchies and _holds(edge, at):
+                    seen.add(child)
+                    waiting.append(child)
+                    yield child
+
+
+PARENT_KINDS: Mapping[str, str] = {"icb": "icb", "region": "region", "psc": "hin", "national": "national"}
+"""The kind of organisation that stands at the top of an edge; a provider may be of any kind."""
+
+
+def problems(organisations: Iterable[Organisation]) -> list[tuple[str, str]]:
+    """What is wrong with a registry, as (code, message): empty when every question has one answer.
+
+    Refused: a code or identifier that names two organisations, a parent or successor that is not registered or of the
+    wrong kind, an edge that ends before it starts, two parents in one hierarchy on one day, and cycles.
+    """
+    listed = list(organisations)
+    registry = {one.code: one for one in listed}
+    found = _shared_names(listed)
+    for one in listed:
+        current = [edge for edge in one.edges if edge.superseded_at is None]
+        found += [(one.code, message) for edge in current for message in _edge_problems(edge, registry)]
+        found += [(one.code, message) for message in _overlaps(current)]
+        found += [
+            (one.code, f"its successor {step.successor} is not registered: register it first")
+            for step in one.successions
+            if step.successor not in registry
+        ]
+    for hierarchy in sorted({edge.hierarchy for one in listed for edge in one.edges}):
+        found += [
+            (code, f"lies within itself in {hierarchy}: end one of the edges") for code in _cycles(listed, hierarchy)
+        ]
+    return found
+
+
+def _shared_names(organisations: Sequence[Organisation]) -> list[tuple[str, str]]:
+    owners: dict[str, list[str]] = {}
+    for one in organisations:
+        for name in {_plain(one.code), *map(_plain, one.identifiers.values())}:
+            owners.setdefault(name, []).append(one.code)
+    return [
+        (codes[-1], f"{name} names {len(codes)} organisations ({', '.join(sorted(codes))}): keep it for one of them")
+        for name, codes in owners.items()
+        if len(codes) > 1
+    ]
+
+
+def _edge_problems(edge: Edge, registry: Mapping[str, Organisation]) -> Iterator[str]:
+    parent = registry.get(edge.parent)
+    if parent is None:
+        yield f"its {edge.hierarchy} {edge.parent} is not registered: register it first"
+    elif parent.kind != PARENT_KINDS.get(edge.hierarchy, parent.kind):
+        yield f"its {edge.hierarchy} {edge.parent} is a {parent.kind}, not a {PARENT_KINDS[edge.hierarchy]}"
+    if edge.start and edge.end and edge.end <= edge.start:
+        yield f"its edge to {edge.parent} ends on {edge.end}, not after its start {edge.start}"
+
+
+def _overlaps(edges: Sequence[Edge]) -> Iterator[str]:
+    for hierarchy in {edge.hierarchy for edge in edges}:
+        own = sorted((edge for edge in edges if edge.hierarchy == hierarchy), key=lambda edge: edge.start or date.min)
+        for earlier, later in pairwise(own):
+            if (earlier.end or date.max) > (later.start or date.min):
+                yield (
+                    f"has two parents in {hierarchy} from {later.start or 'the beginning'}: "
+                    f"{earlier.parent} and {later.parent}; end the first on the day the second starts"
+                )
+
+
+def _cycles(organisations: Sequence[Organisation], hierarchy: str) -> list[str]:
+    """The codes that reach themselves along edges that all hold on some one day."""
+    up = {
+        one.code: [e for e in one.edges if e.hierarchy == hierarchy and e.superseded_at is None]
+        for one in organisations
+    }
+    return [code for code in up if _reaches(code, code, up, (date.min, date.max), frozenset())]
+
+
+def _reaches(code: str, goal: str, up: Mapping[str, list[Edge]], days: tuple[date, date], seen: frozenset[str]) -> bool:
+    for edge in up.get(code, ()):
+        first, last = max(days[0], edge.start or date.min), min(days[1], edge.end or date.max)
+        if first >= last or edge.parent in seen:
+            continue
+        if edge.parent == goal or _reaches(edge.parent, goal, up, (first, last), seen | {edge.parent}):
+            return True
+    return False
+
+
+def _holds(edge: Edge, at: date) -> bool:
+    return (edge.start is None or edge.start <= at) and (edge.end is None or at < edge.end)
+
+
+def _known(edge: Edge, known_at: datetime | None) -> bool:
+    if known_at is None:
+        return edge.superseded_at is None
+    learned = edge.recorded_at is None or edge.recorded_at <= known_at
+    return learned and (edge.superseded_at is None or known_at < edge.superseded_at)
+
+
+def _plain(identifier: str) -> str:
+    return identifier.strip().upper()
