@@ -96,7 +96,8 @@ def _of_one_grain(frame: pl.DataFrame, parts: Sequence[_Part], grain: Grain) -> 
 
 def _sums(part: _Part) -> list[pl.Expr]:
     """The columns of a half that add up over groups of rows."""
-    rows, column, half = part.half.rows, part.column, part.half
+    # Without a condition the rows are one literal; the organisation, which every row has, spreads it over them.
+    rows, column, half = part.half.rows & pl.col("_organisation").is_not_null(), part.column, part.half
     if half.kind == "count" or half.field is None:
         return [rows.sum().alias(column)]
     value = pl.col(half.field)
