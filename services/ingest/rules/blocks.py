@@ -1,0 +1,46 @@
+"""What every format is turned into: frames of text with line numbers, a few megabytes at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from services.ingest.rules.faults import no_faults
+
+LINE = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of a file as sent.
+
+    `frame` has one String column for each column of the file (named as sent, blank cells null) and `line` (Int64: the
+    line of the file, the row of a JSON array, or the row of a sheet). `faults` (see `faults.FAULTS`) are those found
+    while reading; a row with an error among them is in `frame`, padded or cut to fit, so that every row is counted.
+    """
+
+    frame: pl.DataFrame
+    faults: pl.DataFrame
+
+
+def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] = ()) -> Block:
+    """A block from text cells and their lines."""
+    empty = [name for name in cells.columns if (cells[name] == "").any()]
+    numbers = lines.cast(pl.Int64).alias(LINE).to_frame()
+    frame = cells.with_columns(pl.col(empty).replace("", None)).hstack(numbers) if cells.width else numbers
+    return Block(frame, pl.concat([no_faults(), *found]))
+
+
+def column_names(header: Sequence[str]) -> list[str]:
+    """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`."""
+    names: list[str] = []
+    for place, cell in enumerate(header, start=1):
+        name = cell.strip().strip("\ufeff").strip() or f"column {place}"
+        if name == LINE:
+            name = "line "
+        once, times = name, 1
+        while name in names:
+            times += 1
+            name = f"{once} ({times})"
+        names.append(name)
+    return names

@@ -1,0 +1,39 @@
+"""Which column of a file is which field of its feed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.ingest.rules.blocks import LINE
+from services.ingest.rules.feeds import Feed
+
+_AGAIN = re.compile(r" \(\d+\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a file, told apart: `columns` maps each understood column, as sent, to its field's name."""
+
+    columns: Mapping[str, str]
+    unknown: tuple[str, ...]
+    repeated: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def match_header(feed: Feed, names: Iterable[str]) -> Header:
+    """Match column names (any order, case, spacing; titles and aliases too). Of two with one meaning the first counts."""
+    columns: dict[str, str] = {}
+    unknown, repeated = [], []
+    for name in names:
+        if name == LINE:
+            continue
+        field = feed.field_for(name) or feed.field_for(_AGAIN.sub("", name))
+        if field is None:
+            unknown.append(name)
+        elif field.name in columns.values():
+            repeated.append(name)
+        else:
+            columns[name] = field.name
+    present = set(columns.values())
+    absent = tuple(one.name for one in feed.fields if one.name not in present)
+    return Header(columns, tuple(unknown), tuple(repeated), absent)

@@ -1,0 +1,102 @@
+"""The rows of a return as bytes, to store and to send, and the hash by which their content is recognised."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from services.ingest.rules.casts import DTYPES
+from services.ingest.rules.feeds import Feed
+from services.ingest.rules.pseudonyms import AGE_BAND
+
+JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
+FEW = 64
+LARGEST_PART = 900 * 1024
+_ROW_GROUP = 50_000
+
+
+def packed(rows: pl.DataFrame) -> tuple[str, list[bytes]]:
+    """A content type and parts of less than 900 KB: a JSON array for at most 64 rows, Parquet (zstd) otherwise.
+
+    Each part is a whole document of its own; the rows are those of the parts in order.
+    """
+    if rows.height <= FEW:
+        whole = _as_json(rows)
+        if len(whole) < LARGEST_PART:
+            return JSON, [whole]
+    return PARQUET, _parts(rows)
+
+
+def _as_json(rows: pl.DataFrame) -> bytes:
+    return msgspec.json.encode(rows.to_dicts())
+
+
+def _as_parquet(rows: pl.DataFrame) -> bytes:
+    held = io.BytesIO()
+    rows.write_parquet(held, compression="zstd", statistics=False, row_group_size=_ROW_GROUP)
+    return held.getvalue()
+
+
+def _parts(rows: pl.DataFrame) -> list[bytes]:
+    """Halve what is too large. Raises ValueError if a single row is."""
+    whole = _as_parquet(rows)
+    if len(whole) < LARGEST_PART:
+        return [whole]
+    if rows.height < 2:
+        raise ValueError("one row is larger than a part may be")
+    pieces = -(-len(whole) // (LARGEST_PART * 9 // 10))
+    size = max(1, -(-rows.height // max(2, pieces)))
+    return [part for at in range(0, rows.height, size) for part in _parts(rows[at : at + size])]
+
+
+def unpacked(content_type: str, parts: Sequence[bytes], feed: Feed) -> pl.DataFrame:
+    """The rows again, with the columns and types of the feed (and `age_band`) where they are among them."""
+    if content_type == PARQUET:
+        return pl.concat([pl.read_parquet(io.BytesIO(part)) for part in parts])
+    found: list[dict[str, Any]] = [row for part in parts for row in msgspec.json.decode(part)]
+    names = (
+        dict.fromkeys(name for row in found for name in row) if found else dict.fromkeys(f.name for f in feed.fields)
+    )
+    kinds = {name: _kind(name, feed) for name in names}
+    texts = {name: pl.String() if kind.is_temporal() else kind for name, kind in kinds.items()}
+    frame = pl.DataFrame(found, schema=texts)
+    return frame.with_columns(
+        pl.col(name).str.to_date("%Y-%m-%d") if kind == pl.Date else pl.col(name).str.to_datetime(time_unit="us")
+        for name, kind in kinds.items()
+        if kind.is_temporal() and frame.height
+    ).cast(kinds)  # type: ignore[arg-type]
+
+
+def _kind(name: str, feed: Feed) -> pl.DataType:
+    """Pseudonyms are text, whatever they stand for."""
+    field = feed.by_name.get(name)
+    if name == AGE_BAND or field is None or field.identifier is not None:
+        return pl.String()
+    return DTYPES[field.type]
+
+
+def content_hash(rows: pl.DataFrame, *, provenance: Sequence[str] = ()) -> str:
+    """SHA-256 of what the rows say: the same whatever their order or the order of columns, and for ever.
+
+    `provenance` columns (message ids, times of extraction) are left out, and columns without any value count as absent.
+    """
+    names = sorted(n for n in rows.columns if n not in provenance and rows[n].null_count() < rows.height)
+    if not names:
+        return hashlib.sha256(f"{rows.height} rows without content".encode()).hexdigest()
+    texts = rows.select(_spelt(name, rows.schema[name]) for name in names)
+    lines = texts.select(pl.concat_str(pl.all(), separator="\x1f")).to_series().sort()
+    digest = hashlib.sha256("\x1f".join(names).encode())
+    for at in range(0, len(lines), _ROW_GROUP):
+        digest.update(("\x1e" + "\x1e".join(lines[at : at + _ROW_GROUP])).encode())
+    return digest.hexdigest()
+
+
+def _spelt(name: str, kind: pl.DataType) -> pl.Expr:
+    """A value as text that never changes its spelling; null is told apart from every text."""
+    column = pl.col(name)
+    if isinstance(kind, pl.Datetime):
+        column = column.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
+    return (pl.lit("=") + column.cast(pl.String)).fill_null("").alias(name)
