@@ -1,7 +1,51 @@
-"""What every test shares."""
+"""What every test shares: a real PostgreSQL, and databases copied from migrated templates in a few milliseconds."""
 
+import itertools
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
 from hypothesis import settings
+from psycopg import sql
+from pydantic import SecretStr
+
+from deploy.databases import service_url
+from deploy.migrate import SCRIPTS, migrate
+from deploy.postgres import Postgres
 
 # A busy machine is not a wrong answer.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+_numbers = itertools.count(1)
+NewDatabase = Callable[[str | None], SecretStr]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """One PostgreSQL server for the whole run."""
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: Postgres) -> NewDatabase:
+    """Make a fresh database: of a service, migrated, or an empty one (None); the answer is its SQLAlchemy address."""
+    made: set[str] = set()
+
+    def create(name: str, template: str) -> None:
+        with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+            statement = sql.SQL("create database {} template {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+    def new(service: str | None) -> SecretStr:
+        if service is not None and service not in made:
+            assert service in SCRIPTS
+            create(f"template_{service}", "template0")
+            migrate(service, SecretStr(service_url(postgres.server_url, f"template_{service}")))
+            made.add(service)
+        name = f"{service or 'empty'}_{next(_numbers)}"
+        create(name, f"template_{service}" if service else "template0")
+        return SecretStr(service_url(postgres.server_url, name))
+
+    return new

@@ -38,15 +38,14 @@ def adopt_feeds(session: Session, events: Sequence[FeedPublished]) -> None:
 def adopt_measures(session: Session, events: Sequence[MeasurePublished]) -> None:
     """Keep the definitions and recompute the measures whose live version is another than before."""
     newest = {event.measure: event for event in events}
-    before: dict[str, dict[str, Any]] = dict(
-        session.execute(
+    before = {
+        one.measure: one.definition
+        for one in session.execute(
             select(Definition.measure, Definition.definition).where(
                 Definition.measure.in_(newest), Definition.status == "live"
             )
         )
-        .tuples()
-        .all()
-    )
+    }
     session.execute(delete(Definition).where(Definition.measure.in_(newest)))
     _keep(session, Definition, [
         {

@@ -1,0 +1,66 @@
+"""The forms an answer can take: JSON, CSV, Parquet; a chart also as a picture or a Vega-Lite specification."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from fastapi import Request, Response
+
+from services.measures.rules import drawing, vega_lite
+from shared.caching import answer_with_etag
+from shared.problems import InvalidRequest
+
+CSV = "text/csv; charset=utf-8"
+PARQUET = "application/vnd.apache.parquet"
+_ACCEPTED = {"text/csv": "csv", PARQUET: "parquet", "image/svg+xml": "svg", "application/json": "json"}
+
+
+def table(request: Request, answer: Mapping[str, Any], *, form: str | None, name: str) -> Response:
+    """A table of `items`: JSON with what it stands on, or its rows as CSV or Parquet (by `format`, else `Accept`)."""
+    chosen = form or _accepted(request, {"json", "csv", "parquet"})
+    if chosen == "json":
+        return answer_with_etag(request, dict(answer))
+    frame = _flat(answer["items"])
+    headers = {
+        "Content-Disposition": f'attachment; filename="{_safe(name)}.{chosen}"',
+        "X-Data-Version": str(answer["data_version"]),
+    }
+    if chosen == "csv":
+        return answer_with_etag(request, frame.write_csv().encode(), media_type=CSV, headers=headers)
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return answer_with_etag(request, buffer.getvalue(), media_type=PARQUET, headers=headers)
+
+
+def chart(request: Request, resource: dict[str, Any], *, form: str | None) -> Response:
+    """A chart in the form asked for."""
+    chosen = form or _accepted(request, {"json", "svg", "csv"})
+    if chosen == "json":
+        return answer_with_etag(request, resource)
+    if chosen == "svg":
+        return answer_with_etag(request, drawing.svg(resource).encode(), media_type="image/svg+xml")
+    if chosen == "vega-lite":
+        return answer_with_etag(request, vega_lite.vega_lite(resource), media_type="application/vnd.vegalite.v5+json")
+    if chosen == "csv":
+        return answer_with_etag(request, drawing.csv_text(resource).encode(), media_type=CSV)
+    message = f"this installation does not draw {chosen}: ask for svg, vega-lite, csv or json"
+    raise InvalidRequest(message, errors=[{"parameter": "format", "message": message}])
+
+
+def _accepted(request: Request, known: set[str]) -> str:
+    """The first form in the Accept header that is known; JSON when none is."""
+    for part in request.headers.get("accept", "").split(","):
+        form = _ACCEPTED.get(part.partition(";")[0].strip().lower())
+        if form in known:
+            return form or "json"
+    return "json"
+
+
+def _flat(items: list[dict[str, Any]]) -> pl.DataFrame:
+    rows = [item | {"versions": " ".join(item["versions"])} if "versions" in item else item for item in items]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _safe(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)

@@ -1,0 +1,39 @@
+"""What can be wrong with a question to measures."""
+
+from shared.problems import Problem
+
+
+class UnknownMeasure(Problem):
+    """No measure has this name."""
+
+    status, slug = 404, "unknown-measure"
+
+
+class UnknownOrganisation(Problem):
+    """There is no organisation with this code that the caller may see."""
+
+    status, slug = 404, "unknown-organisation"
+
+
+class UnknownTarget(Problem):
+    """No target has this id."""
+
+    status, slug = 404, "unknown-target"
+
+
+class InvalidPeriod(Problem):
+    """A period is not written as periods are, or the range is empty."""
+
+    status, slug = 422, "invalid-period"
+
+
+class InvalidSeries(Problem):
+    """A series cannot be charted."""
+
+    status, slug = 422, "invalid-series"
+
+
+class InvalidStatistic(Problem):
+    """A statistic cannot be computed from these rows."""
+
+    status, slug = 422, "invalid-statistic"

@@ -1,0 +1,217 @@
+"""Reading cells: the figures of an organisation or of its members taken together, as known at an instant."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.measures.models import Change
+from services.measures.queries.organisations import Membership
+from services.measures.rules.definitions import Definition
+from services.measures.rules.series import Figure
+from shared.contracts.periods import Grain, Period
+from shared.db import driver
+
+MOST_VERSIONS = 200
+
+
+class Stand(NamedTuple):
+    """What a read stands on: the data version it saw and the instant that was known then."""
+
+    data_version: int
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The figures found: of which grain, in which periods there was a nil return, the instants of dated events."""
+
+    figures: list[Figure]
+    nil: frozenset[str]
+    dates: list[datetime]
+    grain: Grain
+    first: Period | None
+    last: Period | None
+
+
+def stand(session: Session, known_at: datetime | None) -> Stand:
+    """The newest change at (or at the latest by) the instant."""
+    query = select(Change.number, Change.at).order_by(Change.number.desc()).limit(1)
+    if known_at is not None:
+        query = query.where(Change.at <= known_at)
+    found = session.execute(query).one_or_none()
+    return Stand(*found) if found else Stand(0, None)
+
+
+def known(
+    session: Session,
+    definition: Definition,
+    members: Sequence[Membership],
+    *,
+    aggregate: bool,
+    first: Period | None = None,
+    last: Period | None = None,
+    at: datetime | None = None,
+) -> Known:
+    """The figures of these members together, in the grain asked for by `first` and `last` or else the measure's own.
+
+    A measure's figures may have been sent in another grain than its own (weekly, say): then the finest that was sent
+    answers. Aggregates are sums over those who sent; their completeness is the share of those who ever send.
+    """
+    rows = _rows(session, definition.measure, members, first=first, last=last, at=at)
+    grain = _grain(rows, definition, first or last)
+    rows = [row for row in rows if row.grain == grain]
+    periods = sorted({Period.parse(row.period) for row in rows})
+    figures = _together(session, definition, members, rows, at) if aggregate else _own(rows)
+    return Known(
+        figures=figures,
+        nil=frozenset(row.period for row in rows if row.kind == "nil") if not aggregate else frozenset(),
+        dates=sorted(when for row in rows for when in row.dates or ()),
+        grain=grain,
+        first=first or (periods[0] if periods else None),
+        last=last or (periods[-1] if periods else None),
+    )
+
+
+class _Row(NamedTuple):
+    organisation: str
+    period: str
+    grain: Grain
+    start: date
+    strata: list[str]
+    numerator: list[float | None]
+    denominator: list[float | None]
+    dates: list[datetime] | None
+    kind: str
+    provisional: bool
+    versions: list[str]
+
+
+def _rows(
+    session: Session,
+    measure: str,
+    members: Sequence[Membership],
+    *,
+    first: Period | None,
+    last: Period | None,
+    at: datetime | None,
+) -> list[_Row]:
+    instant = "known_to is null" if at is None else "known_from <= %(at)s::timestamptz and (known_to is null or known_to > %(at)s::timestamptz)"
+    columns = ", ".join(f"cell.{name}" for name in _Row._fields)
+    cursor = driver(session).execute(
+        f"""
+        select {columns}
+        from unnest(%(codes)s::text[], %(starts)s::date[], %(ends)s::date[]) as member(code, first, last)
+        join cell on cell.organisation = member.code
+             and cell.start >= coalesce(member.first, '-infinity') and cell.start < coalesce(member.last, 'infinity')
+        where cell.measure = %(measure)s and {instant}
+          and cell.start between coalesce(%(from)s::date, '-infinity') and coalesce(%(to)s::date, 'infinity')
+        """,  # noqa: S608 - every name is ours
+        {
+            "codes": [one.code for one in members],
+            "starts": [one.start for one in members],
+            "ends": [one.end for one in members],
+            "measure": measure,
+            "at": at,
+            "from": first.start if first else None,
+            "to": last.end if last else None,
+        },
+        binary=True,
+    )
+    return [_Row(*row) for row in cursor]
+
+
+def _grain(rows: Sequence[_Row], definition: Definition, asked: Period | None) -> Grain:
+    if asked is not None:
+        return asked.grain
+    there = {row.grain for row in rows}
+    if definition.period in there or not there:
+        return definition.period
+    order: tuple[Grain, ...] = ("day", "week", "month", "quarter", "year", "financial_year")
+    return min(there, key=order.index)
+
+
+def _own(rows: Sequence[_Row]) -> list[Figure]:
+    """One organisation's own figures; where it carries on those it succeeded, theirs are added."""
+    summed: dict[tuple[str, str], Figure] = {}
+    for row in rows:
+        for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
+            one = Figure(
+                period=row.period, stratum=stratum, numerator=numerator, denominator=denominator,
+                provisional=row.provisional, versions=_plain(row.versions),
+            )  # fmt: skip
+            before = summed.get((row.period, stratum))
+            summed[row.period, stratum] = one if before is None else _added(before, one)
+    return list(summed.values())
+
+
+def _together(
+    session: Session, definition: Definition, members: Sequence[Membership], rows: Sequence[_Row], at: datetime | None
+) -> list[Figure]:
+    senders = _senders(session, definition.measure, members, at)
+    sums: dict[tuple[str, str], Figure] = {}
+    sent: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        whole = row.kind == "nil" or (row.numerator[0] is not None and (
+            definition.denominator is None or row.denominator[0] is not None))  # fmt: skip
+        if not whole:
+            continue
+        sent[row.period].add(row.organisation)
+        for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
+            one = Figure(
+                period=row.period, stratum=stratum, numerator=numerator, denominator=denominator,
+                provisional=row.provisional, versions=_plain(row.versions),
+            )  # fmt: skip
+            before = sums.get((row.period, stratum))
+            sums[row.period, stratum] = one if before is None else _added(before, one)
+    expected = {period: _expected(senders, members, Period.parse(period).start) for period in sent}
+    return [_with_completeness(one, len(sent[one.period]), expected[one.period]) for one in sums.values()]
+
+
+def _senders(session: Session, measure: str, members: Sequence[Membership], at: datetime | None) -> set[str]:
+    """The members that have ever sent this measure, as known at the instant: those it is expected of."""
+    cursor = driver(session).execute(
+        "select distinct organisation from cell where measure = %s and organisation = any(%s) and known_from <= "
+        "coalesce(%s::timestamptz, 'infinity')",
+        (measure, [one.code for one in members], at),
+    )
+    return {code for (code,) in cursor}
+
+
+def _expected(senders: set[str], members: Sequence[Membership], day: date) -> int:
+    then = {one.code for one in members if (one.start or date.min) <= day < (one.end or date.max)}
+    return len(senders & then)
+
+
+def _with_completeness(one: Figure, sent: int, expected: int) -> Figure:
+    return Figure(
+        period=one.period, stratum=one.stratum, numerator=one.numerator, denominator=one.denominator,
+        provisional=one.provisional, versions=one.versions[:MOST_VERSIONS],
+        completeness=sent / expected if expected else None,
+    )  # fmt: skip
+
+
+def _added(one: Figure, other: Figure) -> Figure:
+    return Figure(
+        period=one.period,
+        stratum=one.stratum,
+        numerator=_sum(one.numerator, other.numerator),
+        denominator=_sum(one.denominator, other.denominator),
+        provisional=one.provisional or other.provisional,
+        versions=(*one.versions, *other.versions) if len(one.versions) < MOST_VERSIONS else one.versions,
+    )
+
+
+def _sum(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+def _plain(versions: Sequence[str]) -> tuple[str, ...]:
+    """The ids as ingest gives them, without the sequence that tells two stands of one version apart."""
+    return tuple(one.partition("#")[0] for one in versions)

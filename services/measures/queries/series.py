@@ -1,0 +1,226 @@
+"""Series and charts: one measure for one organisation, as a caller may see it, as known at an instant."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from services.measures.models import Annotation, Definition, Feed, Target
+from services.measures.problems import InvalidPeriod, UnknownMeasure
+from services.measures.queries import cells, organisations
+from services.measures.queries.organisations import Basis, Place
+from services.measures.rules import definitions, disclosure
+from services.measures.rules.charting import chart as draw
+from services.measures.rules.series import series as tidy
+from services.measures.rules.statuses import ReturnState
+from services.measures.rules.strata import WHOLE
+from shared.contracts.periods import Period
+from shared.db import now
+from shared.principal import Principal
+
+MOST_PERIODS = 3700
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller asks about a measure: where, when, split how, as known when, as whose."""
+
+    measure: str
+    organisation: str
+    caller: Principal
+    first: Period | None = None
+    last: Period | None = None
+    stratum: str | None = None
+    by: str | None = None
+    known_at: datetime | None = None
+    basis: Basis = "as_was"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer to a question before it takes a form: its items, and everything a chart is drawn from."""
+
+    definition: definitions.Definition
+    place: Place
+    items: list[dict[str, Any]]
+    dates: list[datetime]
+    policy: str | None
+    stand: cells.Stand
+
+
+def definition_of(session: Session, measure: str) -> definitions.Definition:
+    """The live definition of a measure. Raises UnknownMeasure."""
+    found = session.execute(
+        select(Definition.definition).where(Definition.measure == measure.lower(), Definition.status == "live")
+    ).scalar_one_or_none()
+    if found is None:
+        raise UnknownMeasure(f"no measure is called {measure[:60]!r}")
+    wanted = [half["feed"] for half in (found.get("numerator"), found.get("denominator")) if half]
+    feeds = session.execute(
+        select(Feed.feed, Feed.spec).where(Feed.feed.in_(wanted)).order_by(Feed.published_at, Feed.version)
+    )
+    return definitions.Definition.compile(found, {one.feed: one.spec for one in feeds})
+
+
+def series(session: Session, question: Question) -> dict[str, Any]:
+    """The tidy items of a series, with what they stand on."""
+    found = find(session, question)
+    return _stated(found, question) | {"items": found.items}
+
+
+def chart(session: Session, question: Question, *, kind: str | None) -> dict[str, Any]:
+    """The chart of a series: one stratum, with limits, target, annotations and words."""
+    found = find(session, question)
+    resource = draw(
+        found.items,
+        found.definition,
+        place=found.place.name,
+        asked=kind,
+        target=_target(session, found),
+        annotations=_annotations(session, found),
+        dates=found.dates,
+    )
+    review = found.definition.source.get("review") or {}
+    if review.get("next_review") and str(review["next_review"]) < now().date().isoformat():
+        resource["notices"].append(f"The definition was due for review on {review['next_review']}.")
+    if found.policy is not None:
+        resource["notices"].append(f"Small numbers are protected by the {found.policy} policy.")
+    return _stated(found, question) | resource | {"organisation": found.place.code}
+
+
+def find(session: Session, question: Question) -> Found:
+    """The items that answer a question, disclosure control applied as the caller's audience asks."""
+    definition = definition_of(session, question.measure)
+    place = organisations.place(session, question.organisation)
+    today = now().date()
+    stand = cells.stand(session, question.known_at)
+    members = organisations.members(session, place, basis=question.basis, today=today)
+    known = cells.known(
+        session,
+        definition,
+        members,
+        aggregate=place.is_aggregate,
+        first=question.first,
+        last=question.last,
+        at=question.known_at,
+    )
+    items = _items(definition, place, known, question, today)
+    controlled = not organisations.exact_for(session, question.caller, place)
+    policy = (definition.disclosure or "default") if controlled else None
+    if policy is not None:
+        items = _controlled(items, definition, disclosure.policy(policy), level=place.kind)
+    wanted = set(_strata(known.figures, question))
+    shown = [item for item in items if item["stratum"] in wanted]
+    return Found(definition, place, shown, [] if controlled else known.dates, policy, stand)
+
+
+def _items(
+    definition: definitions.Definition, place: Place, known: cells.Known, question: Question, today: date
+) -> list[dict[str, Any]]:
+    if known.first is None or known.last is None:
+        return []
+    if known.last.start < known.first.start:
+        raise InvalidPeriod(f"the range from {known.first} to {known.last} is empty")
+    if (known.last.end - known.first.start).days > MOST_PERIODS * 366 / 12:
+        raise InvalidPeriod("the range is longer than this service answers at once: ask for less")
+    states: dict[str, ReturnState] = dict.fromkeys(known.nil, "nil")
+    states |= {
+        one.text: "awaited" for one in known.first.until(known.last) if one.end >= today and not _has(known, one)
+    }
+    strata = sorted({WHOLE, *_strata(known.figures, question)})
+    return tidy(definition, place.code, known.figures, first=known.first, last=known.last, strata=strata, states=states)
+
+
+def _has(known: cells.Known, period: Period) -> bool:
+    return any(figure.period == period.text for figure in known.figures)
+
+
+def _strata(figures: Sequence[Any], question: Question) -> list[str]:
+    """The strata asked for: one, all of a name (`by`), or the whole."""
+    if question.stratum is not None:
+        return [question.stratum]
+    if question.by is not None:
+        return sorted({one.stratum for one in figures if one.stratum.startswith(f"{question.by}=")})
+    return [WHOLE]
+
+
+def _controlled(
+    items: Sequence[dict[str, Any]], definition: definitions.Definition, policy: disclosure.Policy, *, level: str
+) -> list[dict[str, Any]]:
+    """The items as an audience without exact figures may see them, each period's strata controlled as one table."""
+    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    for item in items:
+        tables.setdefault(item["period"], {})[item["stratum"]] = item
+    shown = []
+    for table in tables.values():
+        exact = {
+            stratum: disclosure.Exact(item["numerator"], item["denominator"])
+            for stratum, item in table.items()
+            if item["numerator"] is not None and (definition.denominator is None or item["denominator"] is not None)
+        }
+        figures = disclosure.disclosed_table(exact, policy, level=level, multiplier=definition.multiplier)
+        shown += [_as_shown(item, figures.get(stratum)) for stratum, item in table.items()]
+    return sorted(shown, key=lambda item: (item["stratum"], Period.parse(item["period"])))
+
+
+def _as_shown(item: dict[str, Any], figure: disclosure.Figure | None) -> dict[str, Any]:
+    hidden = {"numerator": None, "denominator": None, "value": None, "lower_95": None, "upper_95": None}
+    if figure is None:
+        return item | hidden
+    told = item | hidden | {"numerator": figure.numerator, "denominator": figure.denominator}
+    if item["status"] not in ("value", "zero"):
+        return told
+    return told | {"value": figure.value, "status": figure.status}
+
+
+def _target(session: Session, found: Found) -> dict[str, Any] | None:
+    """The target to draw: the organisation's own, or else the one of everybody it lies within."""
+    rows = session.execute(
+        select(Target.id, Target.target).where(Target.measure == found.definition.measure).order_by(Target.id)
+    )
+    drawable = [row.target | {"id": row.id} for row in rows if _level(row.target) is not None]
+    own = [one for one in drawable if one.get("scope") == found.place.code]
+    national = [one for one in drawable if one.get("scope") in (None, "ENGLAND", "england")]
+    chosen = next(iter([*own, *national]), None)
+    if chosen is None:
+        return None
+    kept = ("id", "kind", "due", "direction", "status", "source", "unverified", "baseline", "trajectory", "scope")
+    return {"value": _level(chosen), **{name: chosen.get(name) for name in kept}}
+
+
+def _level(target: Mapping[str, Any]) -> float | None:
+    value = target.get("value")
+    if not isinstance(value, int | float) or target.get("status") == "superseded":
+        return None
+    if target.get("kind") == "level":
+        return float(value)
+    baseline = (target.get("baseline") or {}).get("value")
+    if target.get("kind") == "relative_change" and isinstance(baseline, int | float):
+        return float(baseline * (1 + value / 100))
+    return None
+
+
+def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:
+    rows = session.execute(
+        select(Annotation.id, Annotation.kind, Annotation.on, Annotation.text)
+        .where(Annotation.organisation == found.place.code)
+        .where(or_(Annotation.measure.is_(None), Annotation.measure == found.definition.measure))
+        .order_by(Annotation.on, Annotation.id)
+    )
+    return [dict(row._mapping) for row in rows]
+
+
+def _stated(found: Found, question: Question) -> dict[str, Any]:
+    """What every read says of itself."""
+    return {
+        "as_of": found.stand.as_of,
+        "data_version": found.stand.data_version,
+        "known_at": question.known_at,
+        "org_basis": question.basis,
+        "disclosure": found.policy,
+        "definition_version": found.definition.version,
+        "unverified": bool(found.definition.source.get("unverified", False)),
+    }

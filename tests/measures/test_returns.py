@@ -1,0 +1,158 @@
+"""From returns to cells: what changed is computed anew, once, and history stays."""
+
+from datetime import UTC, datetime
+
+from services.measures.queries.series import chart, series
+from sqlalchemy import text
+from tests.measures.builders import (
+    BIRTHS_FEED,
+    COUNTS_FEED,
+    a_feed,
+    a_measure,
+    a_return,
+    an_organisation,
+    counted,
+    some_births,
+)
+from tests.measures.conftest import Measures
+
+
+def set_up(measures: Measures, *more: object) -> None:
+    measures.hear(a_feed(BIRTHS_FEED), a_feed(COUNTS_FEED), a_measure(), an_organisation("RGT"), *more)  # type: ignore[arg-type]
+
+
+def figures(answer: dict) -> list[tuple]:
+    return [(item["period"], item["numerator"], item["denominator"], item["status"]) for item in answer["items"]]
+
+
+def test_rows_become_figures_with_intervals_and_lineage(measures: Measures) -> None:
+    set_up(measures)
+    sent = a_return(some_births(preterm=8, term=92))
+    measures.hear(sent)
+    (item,) = measures.ask(series)["items"]
+    assert (item["numerator"], item["denominator"], item["value"], item["status"]) == (8, 100, 8.0, "value")
+    assert 4.1 < item["lower_95"] < 4.2 < 14.9 < item["upper_95"] < 15.1
+    assert item["versions"] == [sent.version_id]
+    assert item["provisional"] is True
+
+
+def test_a_newer_version_replaces_the_figures_and_the_older_is_still_known_then(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=8, term=92), sequence=1))
+    then = datetime.now(UTC)
+    measures.hear(a_return(some_births(preterm=9, term=91), sequence=2))
+    assert figures(measures.ask(series)) == [("2026-01", 9, 100, "value")]
+    assert figures(measures.ask(series, known_at=then)) == [("2026-01", 8, 100, "value")]
+
+
+def test_an_older_version_that_comes_late_changes_nothing(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=9, term=91), sequence=2))
+    measures.hear(a_return(some_births(preterm=1, term=1), sequence=1))
+    assert figures(measures.ask(series)) == [("2026-01", 9, 100, "value")]
+
+
+def test_a_return_in_parts_counts_only_when_whole(measures: Measures) -> None:
+    set_up(measures)
+    first = a_return(some_births(preterm=1, term=9), sequence=1, parts=2, part=1, version_id="v1")
+    second = a_return(some_births(preterm=2, term=8), sequence=1, parts=2, part=2, version_id="v1")
+    measures.hear(second)
+    assert figures(measures.ask(series)) == []
+    measures.hear(first)
+    assert figures(measures.ask(series)) == [("2026-01", 3, 20, "value")]
+
+
+def test_a_withdrawn_return_leaves_no_figure_and_a_nil_return_says_so(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=1, term=9), sequence=1))
+    measures.hear(a_return([], sequence=2, kind="withdrawn"))
+    assert figures(measures.ask(series)) == []
+    measures.hear(a_return([], sequence=3, kind="nil"))
+    assert figures(measures.ask(series)) == [("2026-01", None, None, "nil_return")]
+
+
+def test_the_figure_received_last_stands_whether_counted_or_from_rows(measures: Measures) -> None:
+    set_up(measures)
+    early, late = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 9, tzinfo=UTC)
+    measures.hear(
+        a_return([counted("preterm", 7, 70)], feed="measure-counts", received_at=late),
+        a_return(some_births(preterm=9, term=91), received_at=early),
+    )
+    assert figures(measures.ask(series)) == [("2026-01", 7, 70, "value")]
+
+
+def test_a_definition_that_changes_moves_every_figure(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=8, term=92)), a_return(some_births(preterm=5, term=5), period="2026-02"))
+    everything = {"feed": "births", "value": "count"}
+    measures.hear(a_measure(version="2.0.0", numerator=everything))
+    assert figures(measures.ask(series)) == [("2026-01", 100, 100, "value"), ("2026-02", 10, 10, "value")]
+
+
+def test_returns_that_come_before_their_feed_or_measure_become_figures_when_it_comes(measures: Measures) -> None:
+    measures.hear(a_return(some_births(preterm=8, term=92)), an_organisation("RGT"), a_measure(), a_feed(BIRTHS_FEED))
+    assert figures(measures.ask(series)) == [("2026-01", 8, 100, "value")]
+
+
+def test_a_missing_month_is_not_submitted_and_is_never_zero(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(
+        a_return(some_births(preterm=8, term=92)),
+        a_return(some_births(preterm=0, term=50, month="2026-03"), period="2026-03"),
+    )
+    assert figures(measures.ask(series)) == [
+        ("2026-01", 8, 100, "value"),
+        ("2026-02", None, None, "not_submitted"),
+        ("2026-03", 0, 50, "zero"),
+    ]
+
+
+def test_an_icb_adds_up_its_trusts_while_they_lay_within_it(measures: Measures) -> None:
+    set_up(
+        measures,
+        an_organisation("QUE", kind="icb"),
+        an_organisation("RGT", within={"QUE": ("icb", None, "2026-02-01")}),
+        an_organisation("RGN", within={"QUE": ("icb", None, None)}),
+    )
+    for month in ("2026-01", "2026-02"):
+        for code, preterm in (("RGT", 8), ("RGN", 2)):
+            measures.hear(a_return(some_births(preterm=preterm, term=10, month=month), organisation=code, period=month))
+    was = measures.ask(series, organisation="QUE")
+    now = measures.ask(series, organisation="QUE", basis="as_is_now")
+    assert figures(was) == [("2026-01", 10, 30, "value"), ("2026-02", 2, 12, "value")]
+    assert figures(now) == [("2026-01", 2, 12, "value"), ("2026-02", 2, 12, "value")]
+
+
+def test_after_a_merger_the_successor_carries_on_the_figures_when_asked_as_it_is_now(measures: Measures) -> None:
+    set_up(measures, an_organisation("RVJ", succeeded_by=("RGT", "2026-02-01")))
+    measures.hear(
+        a_return(some_births(preterm=3, term=7), organisation="RVJ"), a_return(some_births(preterm=1, term=9))
+    )
+    assert figures(measures.ask(series)) == [("2026-01", 1, 10, "value")]
+    assert figures(measures.ask(series, basis="as_is_now")) == [("2026-01", 4, 20, "value")]
+
+
+def test_a_batch_of_many_small_returns_is_applied_in_one_go_and_told_once_an_organisation(measures: Measures) -> None:
+    set_up(measures)
+    batch = [a_return(some_births(preterm=1, term=9), organisation=f"X{n:03}") for n in range(300)]
+    measures.hear_together(batch)
+    with measures.database.session() as session:
+        told = session.execute(text("select count(*) from outbox where topic = 'measures.cells.v1' and key like 'X%'"))
+        assert told.scalar_one() == 300
+        assert session.execute(text("select count(*) from cell where known_to is null")).scalar_one() == 300
+
+
+def test_a_chart_has_a_point_for_every_period_and_says_in_words_what_it_shows(measures: Measures) -> None:
+    set_up(measures)
+    months = [f"2025-{n:02}" for n in range(1, 13)] + ["2026-01", "2026-02"]
+    for number, month in enumerate(months):
+        if month != "2025-05":
+            rows = some_births(preterm=10 + number % 3, term=190, month=month)
+            measures.hear(a_return(rows, period=month))
+    answer = measures.ask(chart, kind=None)
+    assert [point["period"] for point in answer["points"]] == months
+    assert answer["points"][4]["status"] == "not_submitted"
+    assert answer["points"][4]["value"] is None
+    assert answer["chart"] == "p"
+    assert answer["segments"][0]["last"] == 13
+    assert "RGT NHS Trust" in answer["summary"]
