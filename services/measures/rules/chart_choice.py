@@ -35,9 +35,8 @@ def choose(definition: Definition, items: Sequence[Mapping[str, Any]], *, asked:
         return _best(definition, shown, dates)
     problem = _impossible(wanted, definition, shown, dates)
     if problem is not None:
-        return Choice(
-            _best(definition, shown, dates).chart, f"A {wanted} chart was asked for; {problem}.", instead=True
-        )
+        best = _best(definition, shown, dates).chart
+        return Choice(best, f"This is not the {wanted} chart asked for: {problem}.", instead=True)
     return Choice(wanted, "Asked for." if asked else "Named by the measure's definition.")
 
 

@@ -86,6 +86,10 @@ def period_name(text: str) -> str:
     return names[period.grain]
 
 
+def _during(text: str) -> str:
+    return f"{'on' if Period.parse(text).grain == 'day' else 'in'} {period_name(text)}"
+
+
 def were(name: str) -> str:
     """`was` or `were`, as the name of a measure asks: births were, a rate of births was."""
     words = [word.lower().strip(",.()") for word in name.split()]
@@ -104,7 +108,7 @@ def summary(chart: Mapping[str, Any], definition: Definition, place: str) -> str
     last = points[-1]
     between = chart["chart"] in ("g", "t")
     value = _gap(last["value"]) if between else amount(last["value"], definition)
-    when = f"at the event of {last['label']}" if between else f"in {period_name(last['period'])}"
+    when = f"at the event of {last['label']}" if between else _during(last["period"])
     verb = "the time between events was" if between else were(definition.name)
     opening = f"{title}: {verb} {value} {when}" if between else f"{title} {verb} {value} {when}"
     return f"{opening}; {_behaviour(chart, points, definition)}."
