@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil, floor, log10
+from textwrap import wrap
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -102,14 +103,15 @@ def _opening(chart: Mapping[str, Any]) -> Iterator[str]:
         title += f" ({chart['stratum'].replace('=', ' ').replace('_', ' ')})"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, sans-serif" font-size="12" '
+        'role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, DejaVu Sans, sans-serif" font-size="12" '
         f'fill="{INK}">'
     )
     yield f'<title id="title">{escape(title)}</title>'
     yield f'<desc id="desc">{escape(chart["alt_text"])}</desc>'
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
-    yield _text(LEFT, 24, title, size=18, weight="bold")
-    yield _text(LEFT, 44, _shortened(chart["summary"], 140))
+    yield _text(LEFT, 22, title, size=18, weight="bold")
+    for number, line in enumerate(wrap(chart["summary"], 130)[:2]):
+        yield _text(LEFT, 40 + 15 * number, line)
 
 
 def _vertical_axis(chart: Mapping[str, Any], plane: _Plane) -> Iterator[str]:
@@ -211,7 +213,7 @@ def _ticks(low: float, high: float) -> list[float]:
     """About five round heights between the two."""
     rough = (high - low) / 5
     size = 10.0 ** floor(log10(rough))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= rough)
     return [round(step * number, 12) for number in range(ceil(low / step), floor(high / step) + 1)]
 
 
