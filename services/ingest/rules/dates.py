@@ -1,8 +1,8 @@
 """Dates and times as people and machines write them.
 
-Read without doubt: `2026-10-05`, `20261005`, `05-Oct-2026`, `5 October 2026`, and `05/10/2026` (also with hyphens or full stops), which
-is day first because it is sent from England. Times add `T10:30` or ` 10:30`, seconds, fractions, and an offset or Z,
-which is converted to the wall clock of Europe/London.
+Read without doubt: `2026-10-05`, `20261005`, `05-Oct-2026`, `5 October 2026`, and `05/10/2026` (also with hyphens or
+full stops), which is day first because it is sent from England. Times add `T10:30` or ` 10:30`, seconds, fractions,
+and an offset or Z, which is converted to the wall clock of Europe/London.
 
 A spreadsheet set to American dates turns 05/10/2026 into 2026-05-10 and leaves 28/10/2026 as it is. A column that
 mixes both ways of writing, or holds a date that can only be month first, is therefore not trusted: those of its dates
@@ -119,7 +119,8 @@ def datetimes(cells: pl.Series) -> Reading:
     seconds = pl.select(pl.when(clock.str.len_chars() == 5).then(clock + ":00").otherwise(clock)).to_series()
     hours = seconds.str.to_time("%H:%M:%S", strict=False)
     offset = cells.str.extract(_PARTS, 3)
-    values = _on_london_clock(pl.select(day.dt.combine(hours)).to_series() if len(cells) else day, offset)
+    parts = pl.DataFrame({"day": day, "hours": hours})
+    values = _on_london_clock(parts.select(pl.col("day").dt.combine(pl.col("hours"))).to_series(), offset)
     missing = (r"^(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{8})$", "time-missing", "")
     return values, [*_WHY_NOT, missing, ("", "not-a-datetime", "")]
 

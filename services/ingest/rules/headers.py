@@ -21,7 +21,7 @@ class Header:
 
 
 def match_header(feed: Feed, names: Iterable[str]) -> Header:
-    """Match column names (any order, case, spacing; titles and aliases too). Of two with one meaning the first counts."""
+    """Match column names (any order, case, spacing; titles, aliases). Of two with one meaning the first counts."""
     columns: dict[str, str] = {}
     unknown, repeated = [], []
     for name in names:

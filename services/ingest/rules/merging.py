@@ -1,100 +1,98 @@
-"""How a submission changes a return: `replace` sends the whole return anew, `merge` changes record by record."""
+"""How a submission changes returns: `replace` sends whole returns anew, `merge` changes them record by record.
 
-from collections.abc import Sequence
+Many returns are dealt with at once: a record is known by its return (organisation and period) and its key in it.
+"""
+
 from dataclasses import dataclass
 
 import polars as pl
 
 from services.ingest.rules.blocks import LINE
+from services.ingest.rules.feeds import Feed, Mode
+from services.ingest.rules.places import ORGANISATION, PERIOD
 
-_PRIVATE = (LINE, "_organisation", "_period")
+PLACE = (ORGANISATION, PERIOD)
+ADDED, CHANGED, UNCHANGED, STALE, DELETED = "added", "changed", "unchanged", "stale", "deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The rows of the new version and how they differ from the current ones, counted by record.
+    """The rows that the returns now have, with their places, and how they differ from before, counted by record.
 
-    `stale` counts records of the submission that an equally new or newer extract had already given otherwise.
+    `altered` are the returns (organisation, period) that differ at all. `stale` counts records that a newer extract
+    had already given otherwise, sent on the lines `stale_lines`: they change nothing.
     """
 
     rows: pl.DataFrame
+    altered: frozenset[tuple[str, str]]
     added: int
     changed: int
     removed: int
     unchanged: int
-    stale: int = 0
+    stale_lines: pl.Series
 
     @property
-    def alters(self) -> bool:
-        """Whether there is a new version at all."""
-        return bool(self.added or self.changed or self.removed)
+    def stale(self) -> int:
+        """How many records were stale."""
+        return len(self.stale_lines)
 
 
-def replace_rows(
-    current: pl.DataFrame | None, sent: pl.DataFrame, *, key: Sequence[str], provenance: Sequence[str] = ()
-) -> Merged:
-    """The rows sent become the return. `unchanged` are those that were in it with the same content already.
+def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode: Mode) -> Merged:
+    """What becomes of the current rows when these are sent. Both have their places; keys are unique within each.
 
-    `provenance` columns (message ids, times of extraction) do not count as content. Keys are unique in both frames.
+    In `replace` the rows sent become their returns; in `merge` they are added to them or take the place of those with
+    the same key, a row whose action says `delete` removes its record, and an older extract never overwrites a newer.
     """
-    rows = _rows_of(sent)
+    key = [*PLACE, *feed.key]
+    rows = sent.drop(LINE) if LINE in sent.columns else sent
     before = _like(current, rows)
-    together = _compared(before, rows, key, provenance)
-    unchanged = together.filter(pl.col("_same")).height
+    told = sent.with_columns(_fates(before, sent, key, feed, mode))
+    applied = told.filter(pl.col("_fate") != STALE)
+    left = before.join(applied.select(key), on=key, how="anti", nulls_equal=True, maintain_order="left")
+    kept = left if mode == "merge" else left.clear()
+    gone = applied.filter(pl.col("_fate") == DELETED)
+    new = applied.filter(pl.col("_fate") != DELETED).select(rows.columns)
+    fates = dict(told["_fate"].value_counts().iter_rows())
+    dropped = gone.join(before.select(key), on=key, how="semi", nulls_equal=True)
+    moved = [told.filter(pl.col("_fate").is_in([ADDED, CHANGED])), dropped, *([left] if mode == "replace" else [])]
     return Merged(
-        rows=rows,
-        added=rows.height - together.height,
-        changed=together.height - unchanged,
-        removed=before.height - together.height,
-        unchanged=unchanged,
+        rows=pl.concat([kept, new]),
+        altered=frozenset(row for frame in moved for row in frame.select(PLACE).unique().iter_rows()),
+        added=fates.get(ADDED, 0),
+        changed=fates.get(CHANGED, 0),
+        removed=dropped.height + (left.height if mode == "replace" else 0),
+        unchanged=fates.get(UNCHANGED, 0) + gone.height - dropped.height,
+        stale_lines=told.filter(pl.col("_fate") == STALE)[LINE] if LINE in told.columns else pl.Series([], dtype=pl.Int64),
     )
 
 
-def merge_rows(
-    current: pl.DataFrame | None,
-    sent: pl.DataFrame,
-    *,
-    key: Sequence[str],
-    action: str | None = None,
-    extracted_at: str | None = None,
-    provenance: Sequence[str] = (),
-) -> Merged:
-    """The records sent are added to the return or take the place of those with the same key; the others stay.
+def provenance(feed: Feed) -> frozenset[str]:
+    """Columns that say where a row came from and not what it says: another value in them is no change."""
+    told = {feed.extracted_at, feed.status_column, feed.action_column, "source_message_id", "schema_version"}
+    return frozenset(name for name in told if name is not None and name not in feed.key)
 
-    A row whose `action` column says `delete` removes its record (one that is not there counts as unchanged). Where
-    both have an `extracted_at`, an older extract never overwrites a newer one. `unchanged` counts sent rows only.
-    """
-    rows = _rows_of(sent)
-    before = _like(current, rows)
-    together = _compared(before, rows, key, [*provenance, *([extracted_at] if extracted_at else [])])
-    if extracted_at is not None:
-        older = (pl.col(extracted_at) < pl.col("_extracted_before")).fill_null(value=False)
-        together = together.join(
-            before.select(*key, pl.col(extracted_at).alias("_extracted_before")), on=list(key), nulls_equal=True
-        ).with_columns(_stale=older & ~pl.col("_same"))
-    else:
-        together = together.with_columns(_stale=pl.lit(value=False))
-    gone = pl.col(action) == "delete" if action is not None else pl.lit(value=False)
-    told = rows.join(
-        together.select(*key, "_same", "_stale"), on=list(key), how="left", nulls_equal=True, maintain_order="left"
+
+def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed, mode: Mode) -> pl.Series:
+    """For each row sent, what becomes of it."""
+    aside = {*key, *provenance(feed)}
+    content = [name for name in before.columns if name not in aside]
+    then = before.select(
+        *key,
+        pl.lit(value=True).alias("_there"),
+        *(pl.col(name).alias(f"{name}\0") for name in content),
+        *([] if feed.extracted_at is None else [pl.col(feed.extracted_at).alias("_extracted")]),
     )
-    told = told.with_columns(_gone=gone.fill_null(value=False), _there=pl.col("_same").is_not_null())
-    counted = told.select(
-        added=(~pl.col("_there") & ~pl.col("_gone")).sum(),
-        changed=(pl.col("_there") & ~pl.col("_gone") & ~pl.col("_same") & ~pl.col("_stale")).sum(),
-        removed=(pl.col("_there") & pl.col("_gone") & ~pl.col("_stale")).sum(),
-        stale=pl.col("_stale").sum(),
-    ).row(0, named=True)
-    applied = told.filter(~pl.col("_stale").fill_null(value=False))
-    kept = before.join(applied.select(key), on=list(key), how="anti", nulls_equal=True, maintain_order="left")
-    new = applied.filter(~pl.col("_gone")).select(before.columns)
-    unchanged = rows.height - counted["added"] - counted["changed"] - counted["removed"] - counted["stale"]
-    return Merged(rows=pl.concat([kept, new]), unchanged=unchanged, **counted)
-
-
-def _rows_of(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a return, without what belongs to the submission (`_organisation`, `_period`, `line`)."""
-    return frame.drop([name for name in _PRIVATE if name in frame.columns])
+    met = sent.join(then, on=key, how="left", nulls_equal=True, maintain_order="left")
+    there = pl.col("_there").fill_null(value=False)
+    same = pl.all_horizontal([pl.lit(value=True), *(pl.col(name).eq_missing(pl.col(f"{name}\0")) for name in content)])
+    fate = pl.when(there & same).then(pl.lit(UNCHANGED)).when(there).then(pl.lit(CHANGED)).otherwise(pl.lit(ADDED))
+    if mode == "merge":
+        if feed.action_column is not None:
+            fate = pl.when(pl.col(feed.action_column) == "delete").then(pl.lit(DELETED)).otherwise(fate)
+        if feed.extracted_at is not None:
+            older = (pl.col(feed.extracted_at) < pl.col("_extracted")).fill_null(value=False)
+            fate = pl.when(there & older & ~same).then(pl.lit(STALE)).otherwise(fate)
+    return met.select(fate.alias("_fate"))["_fate"]
 
 
 def _like(current: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
@@ -105,12 +103,3 @@ def _like(current: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).cast(kind, strict=False) if name in current.columns else pl.lit(None, dtype=kind).alias(name)
         for name, kind in rows.schema.items()
     )
-
-
-def _compared(before: pl.DataFrame, rows: pl.DataFrame, key: Sequence[str], provenance: Sequence[str]) -> pl.DataFrame:
-    """The rows whose record was there before, with `_same`: whether its content is what it was."""
-    content = [name for name in rows.columns if name not in key and name not in provenance]
-    then = before.select(*key, *(pl.col(name).alias(f"{name}\0") for name in content))
-    same = [pl.col(name).eq_missing(pl.col(f"{name}\0")) for name in content]
-    joined = rows.join(then, on=list(key), how="inner", nulls_equal=True, maintain_order="left")
-    return joined.select(*rows.columns, (pl.all_horizontal(same) if same else pl.lit(value=True)).alias("_same"))

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,9 +10,11 @@ import polars as pl
 
 from services.ingest.rules.casts import DTYPES
 from services.ingest.rules.feeds import Feed
+from services.ingest.rules.places import ORGANISATION, PERIOD
 from services.ingest.rules.pseudonyms import AGE_BAND
 
 JSON, PARQUET = "application/json", "application/vnd.apache.parquet"
+PLACE = (ORGANISATION, PERIOD)
 FEW = 64
 LARGEST_PART = 900 * 1024
 _ROW_GROUP = 50_000
@@ -56,7 +58,10 @@ def unpacked(content_type: str, parts: Sequence[bytes], feed: Feed) -> pl.DataFr
     """The rows again, with the columns and types of the feed (and `age_band`) where they are among them."""
     if content_type == PARQUET:
         return pl.concat([pl.read_parquet(io.BytesIO(part)) for part in parts])
-    found: list[dict[str, Any]] = [row for part in parts for row in msgspec.json.decode(part)]
+    return _typed([row for part in parts for row in msgspec.json.decode(part)], feed)
+
+
+def _typed(found: list[dict[str, Any]], feed: Feed) -> pl.DataFrame:
     names = (
         dict.fromkeys(name for row in found for name in row) if found else dict.fromkeys(f.name for f in feed.fields)
     )
@@ -76,6 +81,47 @@ def _kind(name: str, feed: Feed) -> pl.DataType:
     if name == AGE_BAND or field is None or field.identifier is not None:
         return pl.String()
     return DTYPES[field.type]
+
+
+def packed_by_return(frame: pl.DataFrame) -> Iterator[tuple[tuple[str, str], int, str, list[bytes]]]:
+    """Each return in the rows (with their places): organisation and period, row count, content type and parts.
+
+    Small returns are written together, which is a hundred times faster for a national file of care homes.
+    """
+    sorted_rows = frame.sort(PLACE, maintain_order=True)
+    sizes = sorted_rows.group_by(PLACE, maintain_order=True).len()
+    at = 0
+    texts: list[dict[str, Any]] = []
+    small = sizes["len"].sum() <= FEW * sizes.height
+    if small:
+        texts = sorted_rows.drop(PLACE).to_dicts()
+    for organisation, period, size in sizes.iter_rows():
+        if small and size <= FEW and len(whole := msgspec.json.encode(texts[at : at + size])) < LARGEST_PART:
+            yield (organisation, period), size, JSON, [whole]
+        else:
+            yield (organisation, period), size, *packed(sorted_rows[at : at + size].drop(PLACE))
+        at += size
+
+
+def unpacked_with_places(found: Sequence[tuple[tuple[str, str], str, bytes]], feed: Feed) -> pl.DataFrame:
+    """Rows of many returns in one frame: each part comes with its place and content type."""
+    frames = []
+    texts = [(place, body) for place, content_type, body in found if content_type == JSON]
+    if texts:
+        rows = [
+            row | {ORGANISATION: place[0], PERIOD: place[1]} for place, body in texts for row in msgspec.json.decode(body)
+        ]
+        frames.append(_typed(rows, feed))
+    for place, content_type, body in found:
+        if content_type == PARQUET:
+            frame = pl.read_parquet(io.BytesIO(body))
+            frames.append(frame.with_columns(pl.lit(place[0]).alias(ORGANISATION), pl.lit(place[1]).alias(PERIOD)))
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def parquet_of(frame: pl.DataFrame) -> bytes:
+    """A frame as Parquet (zstd)."""
+    return _as_parquet(frame)
 
 
 def content_hash(rows: pl.DataFrame, *, provenance: Sequence[str] = ()) -> str:
