@@ -35,14 +35,19 @@ class Footprint:
             return True
         return any(self.hierarchy.lies_within(mine, (code,), self.today) for mine in self.principal.organisations)
 
-    def seen(self) -> frozenset[str] | None:
-        """The codes of all organisations that `sees` lets through; None for everyone."""
+    def held(self) -> frozenset[str] | None:
+        """The codes of all organisations that `holds` lets through; None for everyone."""
         if self.principal.for_everyone or NATIONAL in self.principal.organisations:
             return None
-        codes = {NATIONAL}
-        for mine in self.principal.organisations:
-            codes |= {mine, *self.hierarchy.members(mine, self.today), *self.hierarchy.above(mine, self.today)}
-        return frozenset(codes)
+        mine = self.principal.organisations
+        return mine.union(*(self.hierarchy.members(code, self.today) for code in mine))
+
+    def seen(self) -> frozenset[str] | None:
+        """The codes of all organisations that `sees` lets through; None for everyone."""
+        held = self.held()
+        if held is None:
+            return None
+        return held.union({NATIONAL}, *(self.hierarchy.above(code, self.today) for code in self.principal.organisations))
 
     def demand(self, code: str) -> None:
         """Raises NotYours when the caller does not act for the organisation."""

@@ -53,6 +53,10 @@ def _one_current(table: str, *columns: str) -> Index:
     return Index(f"uq_{table}_current", *columns, unique=True, postgresql_where=text("superseded_at is null"))
 
 
+def _values(row: Base, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
+
+
 class Organisation(Recorded, Base):
     """Anything with a code, as it was known for a while.
 
@@ -170,14 +174,14 @@ class Feed(Entry):
 
 
 class Draft(Base):
-    """The definition of a measure that is being worked on; `revision` counts its changes."""
+    """The definition of a measure that is being worked on; `revision` counts its changes, `authors` made them."""
 
     __tablename__ = "draft"
 
     measure: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str]
     document: Mapped[dict[str, Any]]
-    author: Mapped[str]
+    authors: Mapped[list[Any]]
     revision: Mapped[int]
     changed_at: Mapped[datetime]
 
@@ -195,6 +199,11 @@ class Enrolment(Recorded, Base):
     since: Mapped[date]
     until: Mapped[date | None]
     author: Mapped[str]
+
+    def shown(self) -> dict[str, Any]:
+        """The enrolment as it is shown and audited."""
+        names = ("organisation", "programme", "change_idea", "stage", "since", "until", "recorded_at")
+        return {"id": self.enrolment, **_values(self, names), "recorded_by": self.author}
 
     __table_args__ = (
         _one_current("enrolment", "enrolment"),
@@ -236,6 +245,12 @@ class Annotation(Recorded, Base):
     reason: Mapped[str | None]
     author: Mapped[str]
     accepted_by: Mapped[str | None]
+
+    def shown(self) -> dict[str, Any]:
+        """The annotation as it is shown and audited."""
+        names = ("kind", "organisation", "measure", "on", "text", "evidence", "status", "reason", "accepted_by")
+        whole = _values(self, (*names, "recorded_at"))
+        return {"id": self.annotation, **whole, "recorded_by": self.author}
 
     __table_args__ = (_one_current("annotation", "annotation"),)
 

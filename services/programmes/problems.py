@@ -97,3 +97,15 @@ class InvalidProgramme(Problem):
     """The programme cannot be registered as it is written."""
 
     status, slug = 422, "invalid-programme"
+
+
+class InvalidEnrolment(Problem):
+    """The enrolment cannot be recorded as it is written."""
+
+    status, slug = 422, "invalid-enrolment"
+
+
+class InvalidAnnotation(Problem):
+    """The annotation cannot be recorded as it is written."""
+
+    status, slug = 422, "invalid-annotation"

@@ -42,7 +42,7 @@ class Entry(Shown):
     id: str
     version: str
     status: str
-    owner: str = Field(description="The organisation whose it is; ENGLAND for the national catalogue.")
+    organisation: str = Field(description="The organisation whose it is; ENGLAND for the national catalogue.")
     recorded_at: datetime
     superseded_at: datetime | None
     recorded_by: str
@@ -162,3 +162,136 @@ class Successors(Stamped):
     at: date
     items: list[Succession]
     standing_for: list[Organisation]
+
+
+AnnotationKind = Literal["change_idea", "pdsa", "step_change", "known_issue"]
+AnnotationStatus = Literal["proposed", "accepted", "withdrawn"]
+
+
+class EnrolmentSent(Sent):
+    """An organisation joins a programme, or takes up one of its change ideas."""
+
+    organisation: OdsCode
+    programme: Slug
+    change_idea: str | None = None
+    stage: Stage = "aware"
+    since: date | None = Field(default=None, description="Today if left out.")
+
+
+class EnrolmentMoved(Sent):
+    """An organisation reached another stage on a day, or left on one."""
+
+    stage: Stage | None = None
+    since: date | None = None
+    until: date | None = Field(default=None, description="The first day it no longer took part.")
+
+
+class StageReached(Shown):
+    """A stage, and the day it was reached."""
+
+    stage: Stage
+    since: date
+
+
+class EnrolmentListed(Shown):
+    """An organisation's part in a programme or change idea."""
+
+    id: str
+    organisation: str
+    programme: str
+    change_idea: str | None
+    stage: Stage
+    since: date
+    until: date | None
+    recorded_at: datetime
+    recorded_by: str
+
+
+class Enrolment(EnrolmentListed, Stamped):
+    """An enrolment with the stages it went through."""
+
+    stages: list[StageReached]
+
+
+class Enrolments(Page):
+    """A page of enrolments."""
+
+    items: list[EnrolmentListed]
+
+
+class AdoptionPoint(Shown):
+    """How many organisations were at each stage when the period ended, and had reached at least it."""
+
+    period: str
+    at: dict[str, int]
+    reached: dict[str, int]
+
+
+class Adoption(Stamped):
+    """An adoption curve."""
+
+    programme: str
+    change_idea: str | None
+    within: str | None
+    at: date
+    items: list[AdoptionPoint]
+
+
+class AnnotationSent(Sent):
+    """Something to draw on charts."""
+
+    kind: AnnotationKind
+    organisation: OdsCode
+    measure: Slug | None = Field(default=None, description="All measures of the organisation if left out.")
+    on: date
+    text: Words
+    evidence: Words | None = Field(default=None, description="What shows a step change; needed for one.")
+
+
+class AnnotationListed(Shown):
+    """Something drawn on charts."""
+
+    id: str
+    kind: AnnotationKind
+    organisation: str
+    measure: str | None
+    on: date
+    text: str
+    evidence: str | None
+    status: AnnotationStatus
+    reason: str | None
+    recorded_at: datetime
+    recorded_by: str
+    accepted_by: str | None
+
+
+class Annotation(AnnotationListed, Stamped):
+    """One annotation."""
+
+
+class Annotations(Page):
+    """A page of annotations."""
+
+    items: list[AnnotationListed]
+
+
+class Changed(Shown):
+    """A line of the audit."""
+
+    position: int
+    at: datetime
+    who: str
+    action: str
+    kind: str
+    subject: str
+    organisation: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    why: str | None
+    request_id: str | None
+
+
+class Changes(Page):
+    """A page of the audit."""
+
+    items: list[Changed]

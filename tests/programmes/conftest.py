@@ -77,7 +77,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         **sent: Any,
     ) -> httpx.Response:
-        """One request; `scopes` empty and no organisations is somebody whom the gateway knows but who may do nothing."""
+        """One request of somebody whom the gateway knows; by default one who may read and acts for nobody."""
         principal = Principal(client, frozenset(scopes.split()), frozenset(organisations))
         return self.send(method, path, headers={HEADER: self.signer.sign(principal), **(headers or {})}, **sent)
 

@@ -107,7 +107,16 @@ def test_a_split_is_two_successors(east):
     assert sorted(one["code"] for one in answer["standing_for"]) == ["D7T5G", "T6Y0W"]
 
 
-@pytest.mark.parametrize(("q", "found"), [("essex", ["D7T5G", "RDE"]), ("suff nor", ["RDE", "T6Y0W"]), ("rde", ["RDE", "RDE01"]), ("1-1000000001", ["VM001"]), ("!!", [])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("essex", ["D7T5G", "RDE"]),
+        ("suff nor", ["RDE", "T6Y0W"]),
+        ("rde", ["RDE", "RDE01"]),
+        ("1-1000000001", ["VM001"]),
+        ("!!", []),
+    ],
+)
 def test_words_are_found_by_their_beginnings(east, q, found):
     answer = east.ask("GET", "/v1/organisations", params={"q": q, "at": "2026-05-01"})
     assert codes(answer.json()) == found

@@ -1,5 +1,12 @@
 """The registry's door for HTTP, one file for each kind of thing."""
 
-from services.programmes.api import measures, organisations, programmes
+from services.programmes.api import annotations, changes, enrolments, measures, organisations, programmes
 
-ROUTERS = (programmes.router, measures.router, organisations.router)
+ROUTERS = (
+    programmes.router,
+    measures.router,
+    organisations.router,
+    enrolments.router,
+    annotations.router,
+    changes.router,
+)

@@ -80,3 +80,8 @@ def last_id(cursor: str | None) -> str | None:
     """The id that a cursor continues after, for lists in order of one id; None for the first page."""
     key = decode(cursor, parts=1)
     return None if key is None else str(key[0])
+
+
+def made(request: Request, body: Any, place: str) -> Response:
+    """The answer to a POST that made something: 201, the thing itself, where it is, and its ETag."""
+    return answer_with_etag(request, body, status=201, headers={"Location": place})

@@ -25,14 +25,15 @@ def list_programmes(
     session: Session,
     known_at: KnownAt = None,
     status: Annotated[str | None, Query(description="Only programmes in this state.")] = None,
-    owner: Annotated[str | None, Query(description="Only programmes of this organisation.")] = None,
+    organisation: Annotated[str | None, Query(description="Only programmes of this organisation.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """The programmes: national ones, and those that organisations registered for themselves."""
     rows = queries.entries.listed(
-        session, Programme, after=last_id(cursor), limit=limit, known_at=known_at, status=status, owner=owner
-    )
+        session, Programme, after=last_id(cursor), limit=limit, known_at=known_at,
+        status=status, organisation=organisation,
+    )  # fmt: skip
     stamp = queries.stamp(session, Programme.__tablename__, known_at=known_at)
     return answer_page(request, rows, limit=limit, key=lambda row: [row["id"]], stamp=stamp)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from services.programmes.models import Entry, Feed, Measure, Programme, Target
@@ -30,18 +30,23 @@ def listed(
     known_at: datetime | None = None,
     **filters: str | None,
 ) -> list[dict[str, Any]]:
-    """The current entries in order of their id, from `after` on: one more than `limit`, to tell whether there are more.
+    """The current entries in order of their id, from `after` on: one more than `limit`.
 
-    `filters` compare fields of the document, or `status` and `owner`; a filter that is None lets everything through.
+    `filters` compare fields of the document, or `status` and `organisation`; a filter that is None lets everything through.
     """
     query = select(table).where(table.known(known_at)).order_by(table.name).limit(limit + 1)
     if after is not None:
         query = query.where(table.name > after)
     for name, wanted in filters.items():
         if wanted is not None:
-            column = getattr(table, name) if name in ("status", "owner") else table.document[name].astext
-            query = query.where(column == wanted)
+            query = query.where(_compared(table, name) == wanted)
     return [shown(row) for row in session.scalars(query)]
+
+
+def _compared(table: type[Entry], name: str) -> ColumnElement[str]:
+    columns: dict[str, ColumnElement[str]] = {"status": table.status.expression, "organisation": table.owner.expression}
+    field: ColumnElement[str] = table.document[name].astext
+    return columns.get(name, field)
 
 
 def found(
@@ -98,7 +103,7 @@ def shown(row: Entry) -> dict[str, Any]:
         "id": row.name,
         "version": row.version,
         "status": row.status,
-        "owner": row.owner,
+        "organisation": row.owner,
         "recorded_at": row.recorded_at,
         "superseded_at": row.superseded_at,
         "recorded_by": row.author,

@@ -1,0 +1,111 @@
+"""Who takes part in what, as far as the caller may see it, and how many at which stage over time."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.programmes.footprint import Footprint
+from services.programmes.models import Enrolment, Stage, among
+from services.programmes.problems import UnknownEnrolment
+from services.programmes.queries.stamps import stamp
+from services.programmes.rules.programmes import STAGES
+from shared.contracts.periods import Grain, Period
+
+KIND = Enrolment.__tablename__
+
+
+def listed(
+    session: Session,
+    seen_by: Footprint,
+    *,
+    after: str | None,
+    limit: int,
+    organisation: str | None = None,
+    within: Iterable[str] | None = None,
+    programme: str | None = None,
+    change_idea: str | None = None,
+    stage: str | None = None,
+    known_at: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """The enrolments the caller may see, in order of their id, from `after` on: one more than `limit`."""
+    query = select(Enrolment).where(Enrolment.known(known_at)).order_by(Enrolment.enrolment).limit(limit + 1)
+    filters = {
+        Enrolment.organisation: organisation,
+        Enrolment.programme: programme,
+        Enrolment.change_idea: change_idea,
+        Enrolment.stage: stage,
+    }
+    for column, wanted in filters.items():
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after is not None:
+        query = query.where(Enrolment.enrolment > after)
+    for codes in (within, seen_by.seen()):
+        if codes is not None:
+            query = query.where(among(Enrolment.organisation, codes))
+    return [row.shown() for row in session.scalars(query)]
+
+
+def one(session: Session, seen_by: Footprint, enrolment: str, *, known_at: datetime | None = None) -> dict[str, Any]:
+    """One enrolment with the stages it went through. Raises UnknownEnrolment, also for one the caller may not see."""
+    query = select(Enrolment).where(Enrolment.known(known_at), Enrolment.enrolment == enrolment)
+    row = session.scalars(query).one_or_none()
+    if row is None or not seen_by.sees(row.organisation):
+        raise UnknownEnrolment
+    steps = session.scalars(select(Stage).where(Stage.enrolment == enrolment).order_by(Stage.since))
+    stages = [{"stage": step.stage, "since": step.since} for step in steps]
+    return row.shown() | {"stages": stages} | stamp(session, KIND, enrolment, known_at=known_at)
+
+
+def adoption(
+    session: Session,
+    codes: Sequence[str] | None,
+    *,
+    programme: str,
+    change_idea: str | None,
+    grain: Grain,
+    last: date,
+) -> list[dict[str, Any]]:
+    """The adoption curve: for the end of each period, how many organisations had reached at least each stage.
+
+    `codes` keeps to some organisations (None: all). An organisation that left counts until the day it left.
+    """
+    query = (
+        select(Enrolment.enrolment, Enrolment.until, Stage.since, Stage.stage)
+        .join(Stage, Stage.enrolment == Enrolment.enrolment)
+        .where(Enrolment.known(None), Enrolment.programme == programme)
+        .where(Enrolment.change_idea.is_not_distinct_from(change_idea))
+        .order_by(Stage.since)
+    )
+    if codes is not None:
+        query = query.where(among(Enrolment.organisation, codes))
+    steps = [Step(*row) for row in session.execute(query)]
+    if not steps:
+        return []
+    periods = Period.of(steps[0].since, grain).until(Period.of(last, grain))
+    return [_reached(period, steps) for period in periods]
+
+
+class Step(NamedTuple):
+    """An enrolment, the day it ended, and one stage with the day it was reached."""
+
+    enrolment: str
+    until: date | None
+    since: date
+    stage: str
+
+    def counts(self, day: date) -> bool:
+        """Whether the stage had been reached on the day, and the organisation had not left."""
+        return self.since <= day and (self.until is None or self.until > day)
+
+
+def _reached(period: Period, steps: Sequence[Step]) -> dict[str, Any]:
+    """How many were at each stage, and at least at it, when the period ended. The latest step of each counts."""
+    latest = {step.enrolment: step.stage for step in steps if step.counts(period.end)}
+    counts = Counter(latest.values())
+    reached = {stage: sum(counts[later] for later in STAGES[place:]) for place, stage in enumerate(STAGES)}
+    return {"period": period.text, "at": {stage: counts[stage] for stage in STAGES}, "reached": reached}
