@@ -24,7 +24,8 @@ from typing import IO, Self
 import psutil
 
 from deploy.databases import service_url
-from deploy.unprivileged import Account, account_for, hand_over, programs, socket_folder, start_program
+from deploy.processes import Account, start_program
+from deploy.unprivileged import account_for, hand_over, programs, socket_folder
 
 START_SECONDS = 60.0  # a server that replays a long log after a crash needs some
 STOP_SECONDS = 20.0

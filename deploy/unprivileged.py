@@ -12,11 +12,10 @@ import importlib.util
 import os
 import pwd
 import shutil
-import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from deploy.processes import Account
 
 SERVER_ACCOUNTS = ("postgres", "nobody")  # the first that exists runs a new cluster when we are root
 PROGRAM_CACHE = Path("/var/cache/psip")
@@ -26,14 +25,6 @@ LONGEST_SOCKET_FOLDER = 80  # a socket's whole path may have 107 characters, and
 
 class NoAccount(RuntimeError):
     """We are root and there is no ordinary account to run the server as."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """A user of this machine; `None` in its place always means "whoever we are"."""
-
-    uid: int
-    gid: int
 
 
 def account_for(cluster: Path) -> Account | None:
@@ -58,30 +49,6 @@ def hand_over(folder: Path, account: Account | None) -> None:
         return
     for path in (folder, *folder.rglob("*")):
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
-
-
-def start_program(
-    command: list[str],
-    *,
-    folder: Path,
-    account: Account | None,
-    stdin: int = subprocess.DEVNULL,
-    output: IO[bytes] | int,
-) -> subprocess.Popen[bytes]:
-    """Start `command` in `folder` as `account`, in its own session and a bare environment (no PGPORT of ours)."""
-    return subprocess.Popen(  # noqa: S603 - the command is ours
-        command,
-        cwd=folder,  # entered while we are still ourselves
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
-        stdin=stdin,
-        stdout=output,
-        stderr=output if output != subprocess.PIPE else subprocess.STDOUT,
-        start_new_session=True,
-        umask=0o077,
-    )
 
 
 def programs(account: Account | None) -> Path:

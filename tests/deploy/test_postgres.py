@@ -18,6 +18,7 @@ import pytest
 from deploy import unprivileged
 from deploy.databases import SERVICE_DATABASES, DatabaseMissing, ensure_databases, service_url
 from deploy.postgres import DataFolderInUse, Postgres, PostgresUnavailable, running_server_url
+from deploy.processes import start_program
 
 ROOT = os.geteuid() == 0
 REPOSITORY = Path(__file__).parents[2]
@@ -124,7 +125,7 @@ def test_root_copies_programs_that_the_account_cannot_reach(tmp_path: Path, monk
         Path(cache).chmod(0o755)
         monkeypatch.setattr(unprivileged, "PROGRAM_CACHE", Path(cache) / "psip")
         found = unprivileged.programs(account)
-        version = unprivileged.start_program(
+        version = start_program(
             [str(found / "initdb"), "--version"], folder=Path("/"), account=account, output=subprocess.PIPE
         ).communicate()[0]
         assert found.is_relative_to(cache)
