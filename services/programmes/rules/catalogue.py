@@ -1,4 +1,4 @@
-"""The national catalogue: reviewed text files, read into plain values, every fault reported with its file and remedy."""
+"""The national catalogue: reviewed text files, read into plain values; every fault names its file and the remedy."""
 
 import csv
 import tomllib
@@ -50,7 +50,7 @@ class Fault(msgspec.Struct, frozen=True):
         return f"{self.file}, {self.key}: {self.message}"
 
 
-class InvalidCatalogue(ValueError):  # noqa: N818 - named for the state of affairs, as every problem here is
+class InvalidCatalogue(ValueError):
     """The catalogue cannot be used; `faults` are all that is wrong with it."""
 
     def __init__(self, faults: Collection[Fault]) -> None:
@@ -110,10 +110,14 @@ def _measures(folder: Traversable, faults: list[Fault]) -> dict[str, Value]:
     facts = {row["id"]: row for row in _table(folder, "measures.csv")}
     written = [entry for _, file in _files(folder, "measures") for entry in file.get("measure", ())]
     measures = _by_id(written, "measures", faults)
-    for key in facts.keys() - measures.keys():
-        faults.append(Fault("measures.csv", key, "has no definition: write one in measures/"))
-    for key in measures.keys() - facts.keys():
-        faults.append(Fault("measures", key, "is not in measures.csv: say there what it counts, and its source"))
+    faults += (
+        Fault("measures.csv", key, "has no definition: write one in measures/")
+        for key in sorted(facts.keys() - measures.keys())
+    )
+    faults += (
+        Fault("measures", key, "is not in measures.csv: say there what it counts, and its source")
+        for key in sorted(measures.keys() - facts.keys())
+    )
     return {
         key: {"denominator": None, **one, **_told(facts[key])} if key in facts else one for key, one in measures.items()
     }

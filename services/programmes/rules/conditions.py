@@ -1,7 +1,7 @@
 """The small language of conditions on the rows of a feed: is a condition one that can be worked out?
 
 `{"all": [..]}`, `{"any": [..]}`, `{"not": {..}}` or `{"field": f, OPERATOR: operand}`. A comparison with a missing
-value is not met. Services that work conditions out have their own compilers; this is what an author is told before that.
+value is not met. Services that work conditions out have their own compilers; this is what an author is told first.
 """
 
 from collections.abc import Callable, Iterator, Mapping

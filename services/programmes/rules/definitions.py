@@ -130,11 +130,15 @@ def _strata(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]
         if not isinstance(name, str) or name not in STRATA:
             yield f"/strata/{number}", f"{name!r} is not a stratum; the strata are {', '.join(STRATA)}"
             continue
-        for part in ("numerator", "denominator"):
-            half = definition.get(part)
-            feed = str(half.get("feed")) if isinstance(half, Mapping) else ""
-            if feed in feeds and feed != COUNTED and not set(STRATA[name]) & set(fields_of(feeds[feed])):
-                yield f"/strata/{number}", f"the feed {feed} of the {part} has no {' or '.join(STRATA[name])}"
+        for feed in _feeds_of(definition, feeds):
+            if feed != COUNTED and not set(STRATA[name]) & set(fields_of(feeds[feed])):
+                yield f"/strata/{number}", f"the feed {feed} has no {' or '.join(STRATA[name])} to derive {name} from"
+
+
+def _feeds_of(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The published feeds that the numerator and the denominator use, each once."""
+    halves = [half for name in ("numerator", "denominator") if isinstance(half := definition.get(name), Mapping)]
+    return list(dict.fromkeys(str(half.get("feed")) for half in halves if str(half.get("feed")) in feeds))
 
 
 def _numbers(definition: Mapping[str, Any]) -> Iterator[Problem]:
@@ -186,8 +190,7 @@ def _review(definition: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _examples(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
-    halves = [half for name in ("numerator", "denominator") if isinstance(half := definition.get(name), Mapping)]
-    used = list(dict.fromkeys(half["feed"] for half in halves if str(half.get("feed")) in feeds))
+    used = _feeds_of(definition, feeds)
     for number, example in enumerate(definition.get("examples") or ()):
         pointer = f"/examples/{number}"
         if not isinstance(example, Mapping) or set(example) != {"rows", "expect"}:

@@ -152,6 +152,7 @@ def _trust_attributes(
             "trust_type": row["trust_type"],
             "maternity_provider": {"Y": True, "N": False}.get(row["maternity_provider"]),
             "postcode": row["postcode"],
+            "ods_icb": row["icb_2026"],
             "predecessors": [one["code"] for one in earlier],
             "succession_note": succession["note"] if succession else "",
             "icb_note": "moved between the ODS files of 2025 and 2026: the day is not known" if moved else "",

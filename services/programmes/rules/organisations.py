@@ -221,7 +221,7 @@ def _edge_problems(edge: Edge, registry: Mapping[str, Organisation]) -> Iterator
     if parent is None:
         yield f"its {edge.hierarchy} {edge.parent} is not registered: register it first"
     elif parent.kind != PARENT_KINDS.get(edge.hierarchy, parent.kind):
-        yield f"its {edge.hierarchy} {edge.parent} is a {parent.kind}, not a {PARENT_KINDS[edge.hierarchy]}"
+        yield f"its {edge.hierarchy} {edge.parent} is of the kind {parent.kind}, not {PARENT_KINDS[edge.hierarchy]}"
     if edge.start and edge.end and edge.end <= edge.start:
         yield f"its edge to {edge.parent} ends on {edge.end}, not after its start {edge.start}"
 
