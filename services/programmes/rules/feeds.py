@@ -144,3 +144,5 @@ def _rules(spec: Mapping[str, Any]) -> Iterator[Problem]:
             if name not in fields
         )
         yield from conditions.problems(rule.get("check"), fields, f"{pointer}/check")
+        if rule.get("where") is not None:
+            yield from conditions.problems(rule["where"], fields, f"{pointer}/where")

@@ -105,6 +105,7 @@ def spoilt(place: str, **changed: Any) -> dict[str, Any]:
         (spoilt("field", identifier="passport"), "/identifier", "is not one of"),
         (spoilt("field", shade="blue"), "/shade", "not something said of a field"),
         (spoilt("rule", check={"field": "apgar", "above": 1}), "/check/field", "'apgar' is not a field"),
+        (spoilt("rule", where={"field": "apgar", "above": 1}), "/where/field", "'apgar' is not a field"),
         (spoilt("rule", columns=["apgar"]), "/columns/0", "is not a field"),
         (spoilt("rule", severity="grave"), "/severity", "error or warning"),
         (spoilt("rule", code="period-backwards"), "/code", "already the code of another rule"),
