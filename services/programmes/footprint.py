@@ -47,7 +47,8 @@ class Footprint:
         held = self.held()
         if held is None:
             return None
-        return held.union({NATIONAL}, *(self.hierarchy.above(code, self.today) for code in self.principal.organisations))
+        above = (self.hierarchy.above(code, self.today) for code in self.principal.organisations)
+        return held.union({NATIONAL}, *above)
 
     def demand(self, code: str) -> None:
         """Raises NotYours when the caller does not act for the organisation."""

@@ -50,7 +50,7 @@ def enrol(session: Session, joining: Joining, act: Act) -> Enrolment:
 def move_on(
     session: Session, enrolment: str, act: Act, *, stage: str | None, since: date | None, until: date | None
 ) -> Enrolment:
-    """Record that an organisation reached a stage on a day, or left on one. Raises InvalidEnrolment for an earlier day."""
+    """Record that an organisation reached a stage on a day, or left on one. Raises InvalidEnrolment when it cannot."""
     before = current(session, enrolment)
     day = since or before.since
     if stage is not None and stage != before.stage and since is None:

@@ -32,7 +32,7 @@ def listed(
 ) -> list[dict[str, Any]]:
     """The current entries in order of their id, from `after` on: one more than `limit`.
 
-    `filters` compare fields of the document, or `status` and `organisation`; a filter that is None lets everything through.
+    `filters` compare fields of the document, or `status` and `organisation`; None lets everything through.
     """
     query = select(table).where(table.known(known_at)).order_by(table.name).limit(limit + 1)
     if after is not None:

@@ -1,0 +1,81 @@
+"""Feeds over HTTP: what to send, said for programs, for spreadsheets and for people."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from services.programmes import queries, schemas
+from services.programmes.api.asking import KnownAt, MayRead, answer_page, last_id
+from services.programmes.models import Feed
+from services.programmes.problems import UnknownFeed
+from services.programmes.rules.feed_documents import csv_template, row_schema, table_schema
+from services.programmes.rules.feed_guide import html_guide
+from services.programmes.rules.feed_workbook import xlsx_template
+from shared.caching import answer_with_etag
+from shared.db import Session
+from shared.paging import Cursor, Limit
+from shared.problems import problems
+
+router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses=problems(UnknownFeed))
+FeedId = Annotated[str, Path(description="The feed's id, such as births.")]
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@router.get("", response_model=schemas.Feeds)
+def list_feeds(
+    request: Request,
+    _: MayRead,
+    session: Session,
+    known_at: KnownAt = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """The feeds that can be sent."""
+    rows = queries.feeds.listed(session, after=last_id(cursor), limit=limit, known_at=known_at)
+    stamp = queries.stamp(session, Feed.__tablename__, known_at=known_at)
+    return answer_page(request, rows, limit=limit, key=lambda row: [row["id"]], stamp=stamp)
+
+
+@router.get("/{feed}", response_model=schemas.FeedShown)
+def get_feed(request: Request, feed: FeedId, _: MayRead, session: Session, known_at: KnownAt = None) -> Response:
+    """One feed: its fields, rules, code lists, window and mode."""
+    return answer_with_etag(request, queries.feeds.one(session, feed, known_at=known_at))
+
+
+@router.get("/{feed}/schema")
+def get_feed_schema(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
+    """JSON Schema of one row."""
+    return answer_with_etag(
+        request, row_schema(queries.feeds.spec(session, feed)), media_type="application/schema+json"
+    )
+
+
+@router.get("/{feed}/table-schema")
+def get_feed_table_schema(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
+    """Frictionless Table Schema of the CSV form."""
+    return answer_with_etag(request, table_schema(queries.feeds.spec(session, feed)))
+
+
+@router.get("/{feed}/template.csv")
+def get_feed_csv_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
+    """A CSV file to fill in."""
+    content = csv_template(queries.feeds.spec(session, feed)).encode()
+    return answer_with_etag(request, content, media_type="text/csv; charset=utf-8", headers=_file(f"{feed}.csv"))
+
+
+@router.get("/{feed}/template.xlsx")
+def get_feed_xlsx_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
+    """A workbook to fill in, with lists to choose from."""
+    content = xlsx_template(queries.feeds.spec(session, feed))
+    return answer_with_etag(request, content, media_type=XLSX, headers=_file(f"{feed}.xlsx"))
+
+
+@router.get("/{feed}/guide")
+def get_feed_guide(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
+    """The feed explained for people, as a page."""
+    content = html_guide(queries.feeds.spec(session, feed)).encode()
+    return answer_with_etag(request, content, media_type="text/html; charset=utf-8")
+
+
+def _file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
