@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from services.ingest.rules.faults import no_faults
+from services.ingest.rules.identity import identifiable
 
 LINE = "line"
 
@@ -32,10 +33,16 @@ def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] =
 
 
 def column_names(header: Sequence[str]) -> list[str]:
-    """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`."""
+    """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`.
+
+    A cell that identifies somebody (a file without a header) names no column either.
+    """
     names: list[str] = []
+    guilty = identifiable(pl.Series(header, dtype=pl.String))
     for place, cell in enumerate(header, start=1):
-        name = cell.strip().strip("\ufeff").strip() or f"column {place}"
+        name = cell.strip().strip("\ufeff").strip()
+        if not name or guilty[place - 1]:
+            name = f"column {place}"
         if name == LINE:
             name = "line "
         once, times = name, 1

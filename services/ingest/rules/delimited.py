@@ -15,7 +15,8 @@ import polars as pl
 
 from services.ingest.rules.blocks import LINE, Block, block, column_names
 from services.ingest.rules.encodings import BLOCK, as_text, mended
-from services.ingest.rules.faults import Unreadable, faults, of_the_file
+from services.ingest.rules.faults import WITHHELD, Unreadable, faults, of_the_file
+from services.ingest.rules.identity import found_in, identifiable
 
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
 _PATIENT_ROWS = 50_000
@@ -70,7 +71,10 @@ def _header(first: bytes) -> _Header:
     except csv.Error as reason:
         raise Unreadable("row-too-long", "The header does not end.", line=passed + 1) from reason
     taken = passed + reader.line_num
-    notes = [of_the_file("comment-lines", found=f"{passed} lines")] if any(n.strip() for n in lines[:passed]) else []
+    before = [line.decode() for line in lines[:passed]]
+    notes = [of_the_file("comment-lines", found=f"{passed} lines")] if any(n.strip() for n in before) else []
+    if identifiable(pl.Series(before, dtype=pl.String)).any():
+        notes.append(of_the_file("identifiable-data", found=WITHHELD))
     if delimiter != ",":
         notes.append(of_the_file("other-delimiter", found=_DELIMITERS[delimiter], expected="commas"))
     return _Header(column_names(cells), delimiter, taken, _size(first, taken), notes)
@@ -196,7 +200,9 @@ class _Reader:
         schema = {**dict.fromkeys(self.columns, pl.String()), LINE: pl.Int64()}
         frame = pl.DataFrame([[*row, line] for row, line in zip(cells, lines, strict=True)], schema, orient="row")
         found = pl.Series([f"{len(row)} cells" for row in rows], dtype=pl.String)
-        return frame, faults(lines, "ragged-row", found=found, expected=f"{width} cells")
+        beyond = [" ".join(row[width:]) for row in rows]
+        told = faults(lines, "ragged-row", found=found, expected=f"{width} cells")
+        return frame, pl.concat([told, found_in(lines, beyond)])
 
     def _patiently(self, pieces: Iterator[bytes]) -> Iterator[Block]:
         """The rest of the file record by record."""
@@ -209,7 +215,8 @@ class _Reader:
             fits = [len(row) == len(self.columns) for row in rows]
             frame, fault = self._ragged(rows, lines)
             found = self._encoding_notes(frame, read.odd_line)
-            yield _without_blank_rows(frame, [*found, fault.filter(~pl.Series(fits))])
+            odd = pl.Series(lines).filter(~pl.Series(fits))
+            yield _without_blank_rows(frame, [*found, fault.filter(pl.col(LINE).is_in(odd.implode()))])
         self.line = begun + reader.line_num
 
     def _records(self, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:

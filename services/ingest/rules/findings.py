@@ -4,11 +4,14 @@ import numpy as np
 import polars as pl
 
 from services.ingest.rules.faults import Severity, faults, no_faults, of_the_file
-from services.ingest.rules.identifiers import redacted
+from services.ingest.rules.identity import redacted
 
 
 class Findings:
-    """Collects faults row by row. Rows that could not be laid out (`spoilt`) are rejected and not judged further."""
+    """Collects faults row by row.
+
+    Rows that could not be laid out (`spoilt`) are rejected and judged no further, but for what they
+    identify."""
 
     def __init__(self, lines: pl.Series, found: pl.DataFrame) -> None:
         errors = found.filter((pl.col("severity") == "error") & pl.col("line").is_not_null())
@@ -33,7 +36,9 @@ class Findings:
         """A fault in each of the rows (null counts as false). `cells` are quoted after redaction, `found` as it is."""
         if not rows.any():
             return
-        chosen = rows.fill_null(value=False).to_numpy() & ~self.spoilt
+        chosen = rows.fill_null(value=False).to_numpy()
+        if code != "identifiable-data":
+            chosen = chosen & ~self.spoilt
         if not chosen.any():
             return
         mask = pl.Series(chosen)

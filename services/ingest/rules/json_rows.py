@@ -12,6 +12,7 @@ import polars as pl
 from services.ingest.rules.blocks import Block, block, column_names
 from services.ingest.rules.encodings import BLOCK, as_text
 from services.ingest.rules.faults import Unreadable, faults
+from services.ingest.rules.identity import found_in
 
 _SPACE = b" \t\r\n"
 _ENCODE = msgspec.json.Encoder()
@@ -122,7 +123,7 @@ def ndjson_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
     for text, last in _whole_lines(pieces):
         lines = text.split(b"\n")
         rows, numbers = _rows(lines, line)
-        if last and rows and rows[-1] is _BROKEN and not text.endswith(b"\n"):
+        if last and rows and isinstance(rows[-1], _Broken) and not text.endswith(b"\n"):
             raise Unreadable("cut-off", "The last line ends in the middle of a row.", line=numbers[-1])
         line += len(lines) - 1
         if rows:
@@ -147,7 +148,11 @@ def _whole_lines(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
         yield held, True
 
 
-_BROKEN = object()
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A line that is not JSON."""
+
+    text: str
 
 
 def _rows(lines: Sequence[bytes], first: int) -> tuple[list[Any], list[int]]:
@@ -163,7 +168,7 @@ def _row(text: bytes) -> Any:
     try:
         return _DECODE.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _BROKEN
+        return _Broken(text.decode(errors="replace"))
 
 
 @dataclass(slots=True)
@@ -177,13 +182,21 @@ class _Columns:
         numbers = pl.Series("line", list(lines), pl.Int64)
         objects = [row if isinstance(row, dict) else {} for row in rows]
         found = [
-            faults(_lines(numbers, [row is _BROKEN for row in rows]), "invalid-json-row", expected="a JSON object"),
             faults(
-                _lines(numbers, [row is not _BROKEN and not isinstance(row, dict) for row in rows]),
+                _lines(numbers, [isinstance(row, _Broken) for row in rows]),
+                "invalid-json-row",
+                expected="a JSON object",
+            ),
+            faults(
+                _lines(numbers, [not isinstance(row, dict | _Broken) for row in rows]),
                 "not-an-object",
                 expected="a JSON object",
             ),
         ]
+        strange = [
+            row.text if isinstance(row, _Broken) else _text(row) or "" for row in rows if not isinstance(row, dict)
+        ]
+        found.append(found_in(_lines(numbers, [not isinstance(row, dict) for row in rows]).to_list(), strange))
         keys = dict.fromkeys(key for row in objects for key in row)
         new = [key for key in keys if key not in self.keys]
         if new:

@@ -23,7 +23,7 @@ from services.ingest.rules.faults import WITHHELD, Unreadable, no_faults, of_the
 from services.ingest.rules.feeds import Feed, Field
 from services.ingest.rules.findings import Findings
 from services.ingest.rules.headers import Header, match_header
-from services.ingest.rules.identifiers import identifiable, may_identify, names_a_person, nhs_numbers, prose
+from services.ingest.rules.identity import identifiable, may_identify, names_a_person, nhs_numbers, prose
 from services.ingest.rules.places import ORGANISATION, PERIOD, Places
 from services.ingest.rules.reference import Reference
 

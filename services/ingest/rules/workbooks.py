@@ -17,6 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from services.ingest.rules.blocks import Block, block, column_names
 from services.ingest.rules.faults import Unreadable, faults
+from services.ingest.rules.identity import found_in
 
 LARGEST = 64 * 1024 * 1024
 _LARGEST_UNPACKED = 16 * LARGEST
@@ -105,7 +106,9 @@ def _sheet_block(names: list[str], lines: list[int], cells: list[tuple[Any, ...]
     texts = [[_cell(cell) for cell in (*row[:width], *[None] * (width - len(row)))] for row in cells]
     frame = pl.DataFrame(texts, dict.fromkeys(names, pl.String()), orient="row")
     long = [n for n, row in zip(lines, cells, strict=True) if any(cell is not None for cell in row[width:])]
-    return block(frame, pl.Series(lines), [faults(long, "ragged-row", expected=f"{width} cells")])
+    beyond = [" ".join(_cell(cell) or "" for cell in row[width:]) for row in cells]
+    found = [faults(long, "ragged-row", expected=f"{width} cells"), found_in(lines, beyond)]
+    return block(frame, pl.Series(lines), found)
 
 
 def _sheet_rows(data: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:

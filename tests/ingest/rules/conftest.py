@@ -24,7 +24,13 @@ BIRTHS: dict[str, Any] = {
     "period_columns": ["born"],
     "grace_days": 90,
     "field": [
-        {"name": "provider", "type": "organisation", "required": True, "aliases": ["OrgCodeProvider"], "example": "RGT"},
+        {
+            "name": "provider",
+            "type": "organisation",
+            "required": True,
+            "aliases": ["OrgCodeProvider"],
+            "example": "RGT",
+        },
         {"name": "baby_id", "type": "text", "required": True, "max": 20},
         {"name": "born", "type": "datetime", "required": True, "title": "PERSON BIRTH DATE/TIME (BABY)"},
         {"name": "outcome", "type": "code", "codes": "OUTCOME", "required": True, "example": "01"},

@@ -131,7 +131,11 @@ def test_an_absent_column_that_is_required_rejects_every_row_and_is_said_once(ju
 
 
 def test_headers_match_whatever_their_case_spacing_order_or_alias(judge, births):
-    judged = judge(births, "\ufeffOUTCOME,Baby ID,person birth date/time (baby),orgcode_provider,Status\n01,B1,2026-10-05T10:30,RGT,final\n")
+    judged = judge(
+        births,
+        "\ufeffOUTCOME,Baby ID,person birth date/time (baby),OrgCode provider,Status\n"
+        "01,B1,2026-10-05T10:30,RGT,final\n",
+    )
 
     assert judged.errors == []
     assert judged.accepted.select("outcome", "baby_id", "_organisation").row(0) == ("01", "B1", "RGT")

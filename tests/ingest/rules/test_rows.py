@@ -1,0 +1,67 @@
+"""Rows as bytes and back, and the hash of what they say."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from services.ingest.rules.rows import JSON, LARGEST_PART, PARQUET, content_hash, packed, unpacked
+
+
+@pytest.fixture(scope="module")
+def rows(judge, births):
+    lines = [f"RGT,B{n},2026-10-05T10:30,01,275,36.8,true,2026-04-01,final\n" for n in range(70)]
+    text = "provider,baby_id,born,outcome,gestation,temperature,admitted,booked,status\n" + "".join(lines)
+    return judge(births, text).accepted.drop("line")
+
+
+@pytest.mark.parametrize(("count", "kind"), [(0, JSON), (1, JSON), (64, JSON), (65, PARQUET)])
+def test_rows_come_back_as_they_were(rows, births, count, kind):
+    content_type, parts = packed(rows.head(count))
+
+    assert content_type == kind
+    back = unpacked(content_type, parts, births)
+    if count:
+        assert back.equals(rows.head(count))
+    else:
+        assert back.is_empty()
+
+
+def test_many_rows_go_in_parts_below_the_limit(births):
+    noise = np.random.default_rng(1).bytes(3_000_000).hex()
+    frame = pl.DataFrame({"notes": [noise[at : at + 600] for at in range(0, len(noise), 600)]})
+    content_type, parts = packed(frame)
+
+    assert len(parts) > 3
+    assert all(len(part) < LARGEST_PART for part in parts)
+    assert unpacked(content_type, parts, births).equals(frame)
+
+
+def test_few_but_large_rows_are_not_sent_as_one_large_document(births):
+    frame = pl.DataFrame({"notes": [np.random.default_rng(n).bytes(30_000).hex() for n in range(30)]})
+    content_type, parts = packed(frame)
+
+    assert all(len(part) < LARGEST_PART for part in parts)
+    assert unpacked(content_type, parts, births).equals(frame)
+
+
+def test_the_hash_does_not_depend_on_the_order_of_rows_or_columns(rows):
+    shuffled = rows.sample(fraction=1, shuffle=True, seed=3).select(reversed(rows.columns))
+
+    assert content_hash(shuffled) == content_hash(rows)
+
+
+def test_the_hash_depends_on_every_value(rows):
+    changed = rows.with_columns(
+        pl.when(pl.col("baby_id") == "B9").then(None).otherwise(pl.col("gestation")).alias("gestation")
+    )
+
+    assert content_hash(changed) != content_hash(rows)
+    assert content_hash(rows.head(69)) != content_hash(rows)
+    assert content_hash(pl.DataFrame({"a": ["x", None]})) != content_hash(pl.DataFrame({"a": ["x", ""]}))
+
+
+def test_the_hash_stays_the_same_for_ever(rows):
+    known = content_hash(pl.DataFrame({"b": [1.5, None], "a": ["x", "y"], "c": [None, None]}))
+
+    assert known == content_hash(pl.DataFrame({"a": ["y", "x"], "b": [None, 1.5]}))
+    assert known == "5d91cdbbf208bb42deb51c18cc77fd9a9855d650fed552267df91c31d4fcdd07"
