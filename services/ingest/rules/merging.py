@@ -62,7 +62,9 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
         changed=fates.get(CHANGED, 0),
         removed=dropped.height + (left.height if mode == "replace" else 0),
         unchanged=fates.get(UNCHANGED, 0) + gone.height - dropped.height,
-        stale_lines=told.filter(pl.col("_fate") == STALE)[LINE] if LINE in told.columns else pl.Series([], dtype=pl.Int64),
+        stale_lines=told.filter(pl.col("_fate") == STALE)[LINE]
+        if LINE in told.columns
+        else pl.Series([], dtype=pl.Int64),
     )
 
 

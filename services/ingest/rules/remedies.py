@@ -64,6 +64,15 @@ ROW_FAULTS: dict[str, Remedy] = {
     "invalid-json-row": Remedy("The line is not valid JSON.", "Write one whole JSON object on each line."),
     "not-an-object": Remedy("The row is not a JSON object.", 'Write each row as {"column": value, ...}.'),
     "nested-value": Remedy("A value is a list or an object.", "Send one plain value for each column."),
+    "older-extract": Remedy(
+        "A newer extract of this return has been received already.", "Send the newest extract, or leave it as it is."
+    ),
+    "not-atomic": Remedy(
+        "The submission was to land whole or not at all, and some rows are wrong.", "Mend those rows and send it again."
+    ),
+    "too-many-rejected": Remedy(
+        "More rows are wrong than this feed accepts in one file.", "Mend the faults listed and send the file again."
+    ),
     "windows-1252": Remedy(
         "Some text was read as Windows-1252, because it is not UTF-8.", "Save the file as UTF-8 to be sure of accents."
     ),

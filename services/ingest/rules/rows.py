@@ -2,12 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 import polars as pl
 
+from services.ingest.rules.blocks import LINE
 from services.ingest.rules.casts import DTYPES
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.places import ORGANISATION, PERIOD
@@ -78,6 +79,8 @@ def _typed(found: list[dict[str, Any]], feed: Feed) -> pl.DataFrame:
 def _kind(name: str, feed: Feed) -> pl.DataType:
     """Pseudonyms are text, whatever they stand for."""
     field = feed.by_name.get(name)
+    if name == LINE:
+        return pl.Int64()
     if name == AGE_BAND or field is None or field.identifier is not None:
         return pl.String()
     return DTYPES[field.type]
@@ -109,7 +112,9 @@ def unpacked_with_places(found: Sequence[tuple[tuple[str, str], str, bytes]], fe
     texts = [(place, body) for place, content_type, body in found if content_type == JSON]
     if texts:
         rows = [
-            row | {ORGANISATION: place[0], PERIOD: place[1]} for place, body in texts for row in msgspec.json.decode(body)
+            row | {ORGANISATION: place[0], PERIOD: place[1]}
+            for place, body in texts
+            for row in msgspec.json.decode(body)
         ]
         frames.append(_typed(rows, feed))
     for place, content_type, body in found:
@@ -117,6 +122,16 @@ def unpacked_with_places(found: Sequence[tuple[tuple[str, str], str, bytes]], fe
             frame = pl.read_parquet(io.BytesIO(body))
             frames.append(frame.with_columns(pl.lit(place[0]).alias(ORGANISATION), pl.lit(place[1]).alias(PERIOD)))
     return pl.concat(frames, how="diagonal_relaxed")
+
+
+def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as plain JSON values."""
+    return cast("dict[str, Any]", msgspec.to_builtins(dict(row)))
+
+
+def of_json(found: list[dict[str, Any]], feed: Feed) -> pl.DataFrame:
+    """Rows that `as_json` wrote, typed again, with whatever they had besides the feed's columns."""
+    return _typed(found, feed)
 
 
 def parquet_of(frame: pl.DataFrame) -> bytes:

@@ -263,7 +263,7 @@ class Checker:
         place = self._places.judge(rows, found, unread, sent=sent)
         waits = place.unknown
         if self._feed.id == COUNTS:
-            rows = rows.with_columns(pl.col("measure").str.to_lowercase())
+            rows = rows.with_columns(pl.col("measure").str.to_lowercase(), pl.col("stratum").replace("", None))
             for bad, code, column, expected, hint in count_findings(
                 rows, place.period, place.grain, self._reference.measures
             ):

@@ -186,6 +186,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_waiting_row_awaits", "waiting_row", ["awaits"], unique=False)
     # ### end Alembic commands ###
+    op.execute("insert into reference_state (number) values (0)")
 
 
 def downgrade() -> None:

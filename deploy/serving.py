@@ -1,0 +1,78 @@
+"""Serving an app from a thread: how the one-process platform and the tests run the very apps that containers run."""
+
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from starlette.types import ASGIApp
+
+START_SECONDS = 20.0
+KEEP_ALIVE_SECONDS = 75
+
+
+class Server:
+    """An app on a loopback port of its own (or the one given), from `start()` to `stop()`."""
+
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://{host}:{self.port}"
+        self._started = threading.Event()
+        self._server = _Announcing(configuration(app), self._started)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name=f"server-{self.port}", daemon=True
+        )
+
+    def start(self) -> Self:
+        """Serve; returns when requests are answered."""
+        self._thread.start()
+        if not self._started.wait(START_SECONDS):
+            raise RuntimeError(f"the app at {self.url} did not start within {START_SECONDS:.0f} s")
+        return self
+
+    def stop(self) -> None:
+        """Finish the requests under way and stop."""
+        self._server.should_exit = True
+        self._thread.join(timeout=START_SECONDS)
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Announcing(uvicorn.Server):
+    """A server that says when it has started."""
+
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._announced = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announced.set()
+
+
+def configuration(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    """How every app is served: quick parsing and loop, our own request log, no server header."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http="httptools",
+        loop="uvloop",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,135 @@
+"""Sending rows, and the receipt that says what became of them."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from services.ingest import commands, schemas
+from services.ingest.api.body import Received
+from services.ingest.api.callers import MayRead, MaySend, WhatIsKnown
+from services.ingest.problems import (
+    AlreadyWithdrawn,
+    KeyReused,
+    NotYourOrganisation,
+    TooLarge,
+    UnknownFeed,
+    UnknownOrganisation,
+    UnknownSubmission,
+    UnreadableFile,
+    UnsupportedFormat,
+)
+from services.ingest.queries import receipts
+from services.ingest.rules.feeds import Mode
+from shared import paging
+from shared.caching import answer_with_etag
+from shared.db import Session
+from shared.problems import problems
+
+router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
+SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
+_WAIT = re.compile(r"(?:^|[,;\s])wait=\d+")
+_PROBLEMS = problems(
+    UnknownFeed, UnknownOrganisation, NotYourOrganisation, UnreadableFile, UnsupportedFormat, TooLarge, KeyReused
+)
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "organisation,period,measure,numerator,denominator\nRGT,2026-09,mn-cqimpreterm,31,420\n",
+            },
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+                "schema": {"type": "string", "format": "binary"}
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "", status_code=202, response_model=schemas.Receipt, responses=_PROBLEMS | {201: {"model": schemas.Receipt}},
+    openapi_extra=_BODY,
+)  # fmt: skip
+def send_submission(
+    request: Request,
+    session: Session,
+    caller: MaySend,
+    known: WhatIsKnown,
+    body: Received,
+    feed: Annotated[str, Query(description="The feed the rows are of.", examples=["births"])],
+    organisation: Annotated[str | None, Query(description="Whose rows these are, where they do not say.")] = None,
+    period: Annotated[str | None, Query(description="The period of rows that do not say theirs.")] = None,
+    mode: Annotated[
+        Mode | None, Query(description="Replace whole returns, or merge records; by default the feed's.")
+    ] = None,
+    dry_run: Annotated[bool, Query(description="Check everything and change nothing.")] = False,
+    atomic: Annotated[bool, Query(description="Land every row or none.")] = False,
+    nil: Annotated[bool, Query(description="Say that there was nothing to report (no body).")] = False,
+    final: Annotated[bool, Query(description="Mark the returns as final.")] = False,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    prefer: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Send rows of one feed; the receipt accounts for each of them."""
+    options = commands.Options(feed, organisation, period, mode, dry_run, atomic, nil, final)
+    arrival = commands.Arrival(
+        request.headers.get("content-type"), request.headers.get("content-encoding"), idempotency_key
+    )
+    settings = request.app.state.settings
+    attempt = session.begin_nested()
+    submission, again = commands.accept_submission(
+        session, body, options, arrival, caller=caller, known=known, settings=settings
+    )
+    receipt = receipts.receipt(session, submission)
+    if dry_run and not again:
+        attempt.rollback()
+    headers = {"Location": f"/v1/submissions/{submission.id}"}
+    if again:
+        headers["Idempotency-Replayed"] = "true"
+    status = 201 if prefer is not None and _WAIT.search(prefer) else 202
+    return answer_with_etag(request, receipt, status=status, headers=headers)
+
+
+@router.get("", response_model=schemas.Receipts)
+def list_submissions(
+    request: Request,
+    response: Response,
+    session: Session,
+    caller: MayRead,
+    known: WhatIsKnown,
+    feed: Annotated[str | None, Query(description="Only those of this feed.")] = None,
+    limit: paging.Limit = 50,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Receipts, newest first."""
+    after = paging.decode(cursor, parts=1)
+    before = str(after[0]) if after else None
+    found = receipts.submissions(session, caller=caller, known=known, feed=feed, before=before, limit=limit)
+    page = paging.page(found, limit=limit, key=lambda one: [one.id], request=request, response=response)
+    page["items"] = [receipts.receipt(session, one) for one in page["items"]]
+    return answer_with_etag(request, page, headers=dict(response.headers))
+
+
+@router.get("/{submission_id}", response_model=schemas.Receipt, responses=problems(UnknownSubmission))
+def get_submission(
+    request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
+) -> Response:
+    """The receipt of a submission: what landed, what did not, why, and how to mend it."""
+    submission = receipts.submission(session, submission_id, caller=caller, known=known)
+    return answer_with_etag(request, receipts.receipt(session, submission))
+
+
+@router.delete(
+    "/{submission_id}", response_model=schemas.Receipt, responses=problems(UnknownSubmission, AlreadyWithdrawn)
+)
+def withdraw_submission(
+    request: Request, session: Session, caller: MaySend, known: WhatIsKnown, submission_id: SubmissionId
+) -> Response:
+    """Withdraw a submission: the versions it made no longer count, and those before are current again."""
+    submission = receipts.submission(session, submission_id, caller=caller, known=known)
+    commands.withdraw_submission(session, submission)
+    return answer_with_etag(request, receipts.receipt(session, submission))

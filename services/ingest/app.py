@@ -1,0 +1,17 @@
+"""The HTTP side of ingest."""
+
+from fastapi import FastAPI
+
+from services.ingest.api import ROUTERS
+from services.ingest.queries.reference import ReferenceBook
+from services.ingest.settings import IngestSettings
+from shared.db import Database
+from shared.service import create_service
+
+
+def create_app(settings: IngestSettings) -> FastAPI:
+    """The app, on its own connections."""
+    database = Database(settings.database_url, pool_size=settings.pool_size)
+    app = create_service(settings, database=database, routers=ROUTERS, description="Rows in, receipts out.")
+    app.state.reference = ReferenceBook()
+    return app

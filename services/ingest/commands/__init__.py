@@ -1,0 +1,17 @@
+"""The only writes: accepting and withdrawing submissions, adopting what the registry published."""
+
+from services.ingest.commands.accept import Arrival, Options, accept_submission
+from services.ingest.commands.body import Body
+from services.ingest.commands.registry import adopt_feeds, adopt_measures, adopt_organisations
+from services.ingest.commands.withdraw import withdraw_submission
+
+__all__ = [
+    "Arrival",
+    "Body",
+    "Options",
+    "accept_submission",
+    "adopt_feeds",
+    "adopt_measures",
+    "adopt_organisations",
+    "withdraw_submission",
+]

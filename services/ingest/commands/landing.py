@@ -1,0 +1,305 @@
+"""Landing rows: what was accepted becomes new versions of returns, in the transaction of its submission.
+
+The returns a submission touches are locked first, in order, so that two submissions for one return follow each other.
+A return whose rows, kind and status are what they were gets no new version: the same content twice is no news.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from sqlalchemy.orm import Session
+
+from services.ingest.commands.sorting import Sorter
+from services.ingest.rules import merging, rows
+from services.ingest.rules.blocks import LINE
+from services.ingest.rules.faults import faults, no_faults
+from services.ingest.rules.feeds import Feed, Mode
+from services.ingest.rules.places import ORGANISATION, PERIOD
+from shared.contracts.ingest import ReturnPublished
+from shared.db import driver
+from shared.messaging.outbox import new_id, publish
+
+PLACE = (ORGANISATION, PERIOD)
+_VERSION = (
+    "id", "feed", "feed_version", "organisation", "period", "version", "submission_id", "kind", "status", "row_count",
+    "extracted_at", "received_at",
+)  # fmt: skip
+LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What lands, for whom and how: the same for every return of a submission."""
+
+    submission_id: str
+    feed: Feed
+    mode: Mode
+    final: bool
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class Effect:
+    """What landing did, in records; `stale` rows were refused because a newer extract had come before."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    returns: list[tuple[str, str]] = field(default_factory=list)
+    faults: pl.DataFrame = field(default_factory=no_faults)
+
+
+class _Standing(NamedTuple):
+    """How a return stood before this submission."""
+
+    sequence: int
+    versions: int
+    current_id: str | None
+    kind: str | None
+    status: str | None
+    extracted_at: datetime | None
+
+
+class _Version(NamedTuple):
+    """A version to be written: its rows are packed in `parts`."""
+
+    organisation: str
+    period: str
+    kind: str
+    status: str
+    row_count: int
+    extracted_at: datetime | None
+    content_type: str
+    parts: list[bytes]
+
+
+def land(session: Session, sorter: Sorter, landing: Landing) -> Effect:
+    """Make new versions of the returns that the sorter's rows are for."""
+    places = sorter.returns()
+    standing = _locked(session, landing.feed.id, places)
+    effect = Effect()
+    for bucket in sorter.buckets():
+        versions = _land_bucket(session, bucket, landing, standing, effect)
+        _write(session, versions, landing, standing)
+        effect.returns += [(one.organisation, one.period) for one in versions]
+    return effect
+
+
+def land_nil(session: Session, organisation: str, period: str, landing: Landing) -> Effect:
+    """Make a nil return: a version that says there was nothing to report."""
+    standing = _locked(session, landing.feed.id, [(organisation, period)])
+    effect = Effect()
+    status = "final" if landing.final else "provisional"
+    if _is_news(standing[organisation, period], "nil", status):
+        nil = _Version(organisation, period, "nil", status, 0, None, rows.JSON, [b"[]"])
+        _write(session, [nil], landing, standing)
+        effect.returns.append((organisation, period))
+    return effect
+
+
+def _locked(session: Session, feed: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Standing]:
+    if not places:
+        return {}
+    organisations, periods = map(list, zip(*sorted(places), strict=True))
+    cursor = driver(session).cursor()
+    cursor.execute(
+        """insert into "return" (feed, organisation, period, sequence, versions)
+           select %s, organisation, period, 0, 0 from unnest(%s::text[], %s::text[]) as place(organisation, period)
+           on conflict do nothing""",
+        (feed, organisations, periods),
+    )
+    cursor.execute(
+        """select r.organisation, r.period, r.sequence, r.versions, r.current_id, v.kind, v.status, v.extracted_at
+           from unnest(%s::text[], %s::text[]) as place(organisation, period)
+           join "return" r on r.feed = %s and r.organisation = place.organisation and r.period = place.period
+           left join return_version v on v.id = r.current_id
+           order by r.organisation, r.period for update of r""",
+        (organisations, periods, feed),
+    )
+    return {(organisation, period): _Standing(*more) for organisation, period, *more in cursor}
+
+
+def _land_bucket(
+    session: Session,
+    bucket: pl.DataFrame,
+    landing: Landing,
+    standing: Mapping[tuple[str, str], _Standing],
+    effect: Effect,
+) -> list[_Version]:
+    fresh = _without_stale(bucket, landing, standing, effect)
+    said = _said(fresh, landing)
+    nil = _nil_places(fresh, landing.feed)
+    told = fresh if nil is None else fresh.join(nil, on=PLACE, how="anti")
+    current = _current_rows(session, landing.feed, told, standing)
+    merged = merging.merge(current, told, feed=landing.feed, mode=landing.mode)
+    effect.added += merged.added
+    effect.changed += merged.changed
+    effect.removed += merged.removed
+    effect.unchanged += merged.unchanged
+    effect.stale += merged.stale
+    effect.faults = pl.concat([effect.faults, _stale_faults(merged.stale_lines, landing.feed)])
+    news = [
+        place
+        for place in told.select(PLACE).unique().sort(PLACE).iter_rows()
+        if place in merged.altered or _is_news(standing[place], "rows", said[place][0])
+    ]
+    packed = {place: packs for place, *packs in rows.packed_by_return(merged.rows.join(_frame(news), on=PLACE))}
+    nothing = [0, rows.JSON, [b"[]"]]
+    versions = [_version(place, "rows", said[place], packed.get(place, nothing)) for place in news]
+    none = (
+        [] if nil is None else [place for place in nil.iter_rows() if _is_news(standing[place], "nil", said[place][0])]
+    )
+    return versions + [_version(place, "nil", said[place], nothing) for place in none]
+
+
+def _version(place: tuple[str, str], kind: str, said: tuple[str, datetime | None], packed: Sequence[Any]) -> _Version:
+    (organisation, period), (status, extracted_at), (count, content_type, parts) = place, said, packed
+    return _Version(organisation, period, kind, status, count, extracted_at, content_type, parts)
+
+
+def _frame(places: Sequence[tuple[str, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(places, schema=dict.fromkeys(PLACE, pl.String), orient="row")
+
+
+def _is_news(before: _Standing, kind: str, status: str) -> bool:
+    """Whether a version of this kind and status says more than the current one. Final is never taken back."""
+    return before.kind != kind or (before.status == "provisional" and status == "final")
+
+
+def _without_stale(
+    bucket: pl.DataFrame, landing: Landing, standing: Mapping[tuple[str, str], _Standing], effect: Effect
+) -> pl.DataFrame:
+    """The rows of returns that are replaced by an extract no older than the one they hold; the others are faults."""
+    column = landing.feed.extracted_at
+    if column is None or landing.mode != "replace" or column not in bucket.columns:
+        return bucket
+    newest = bucket.group_by(PLACE).agg(pl.col(column).max().alias("_extracted"))
+    stale = [
+        (organisation, period)
+        for organisation, period, extracted in newest.iter_rows()
+        if (before := standing[organisation, period].extracted_at) is not None
+        and extracted is not None
+        and _instant(extracted) < before
+    ]
+    if not stale:
+        return bucket
+    old = _frame(stale)
+    lines = bucket.join(old, on=PLACE, how="semi")[LINE]
+    effect.stale += len(lines)
+    effect.faults = pl.concat([effect.faults, _stale_faults(lines, landing.feed)])
+    return bucket.join(old, on=PLACE, how="anti")
+
+
+def _stale_faults(lines: pl.Series, feed: Feed) -> pl.DataFrame:
+    return faults(lines, "older-extract", column=feed.extracted_at, expected="an extract newer than the one held")
+
+
+def _said(bucket: pl.DataFrame, landing: Landing) -> dict[tuple[str, str], tuple[str, datetime | None]]:
+    """For each return: whether it is final, and when it was extracted."""
+    feed = landing.feed
+    final = pl.lit(landing.final)
+    if feed.status_column is not None and feed.status_column in bucket.columns:
+        final = final | (pl.col(feed.status_column) == "final").fill_null(value=False).all()
+    extracted = pl.lit(None) if feed.extracted_at is None else pl.col(feed.extracted_at).max()
+    said = bucket.group_by(PLACE).agg(final.alias("_final"), extracted.alias("_extracted"))
+    return {
+        (organisation, period): ("final" if is_final else "provisional", when and _instant(when))
+        for organisation, period, is_final, when in said.iter_rows()
+    }
+
+
+def _instant(wall_clock: datetime) -> datetime:
+    """The instant that a wall clock in London showed (the earlier one in the hour that comes twice)."""
+    return wall_clock.replace(tzinfo=LONDON).astimezone(UTC)
+
+
+def _nil_places(bucket: pl.DataFrame, feed: Feed) -> pl.DataFrame | None:
+    """The returns whose rows all say that there is nothing to report."""
+    if feed.nil_column is None or feed.nil_column not in bucket.columns:
+        return None
+    nil = bucket.group_by(PLACE, maintain_order=True).agg(pl.col(feed.nil_column).fill_null(value=False).all())
+    return nil.filter(pl.col(feed.nil_column)).select(PLACE)
+
+
+def _current_rows(
+    session: Session, feed: Feed, told: pl.DataFrame, standing: Mapping[tuple[str, str], _Standing]
+) -> pl.DataFrame | None:
+    """The rows of the current versions of the returns that are told of, each with its place."""
+    places = {
+        before.current_id: place
+        for place in told.select(PLACE).unique().iter_rows()
+        if (before := standing[place]).current_id is not None and before.kind == "rows"
+    }
+    if not places:
+        return None
+    cursor = driver(session).execute(
+        "select version_id, content_type, rows from return_part where version_id = any(%s) order by version_id, part",
+        (list(places),),
+        binary=True,
+    )
+    found = [(places[version], content_type, bytes(body)) for version, content_type, body in cursor]
+    return rows.unpacked_with_places(found, feed)
+
+
+def _write(
+    session: Session,
+    versions: Iterable[_Version],
+    landing: Landing,
+    standing: Mapping[tuple[str, str], _Standing],
+) -> None:
+    numbered = [(new_id(), one, standing[one.organisation, one.period]) for one in versions]
+    if not numbered:
+        return
+    cursor = driver(session).cursor()
+    with cursor.copy(f"COPY return_version ({', '.join(_VERSION)}) FROM STDIN") as copy:
+        for identity, one, before in numbered:
+            copy.write_row((
+                identity, landing.feed.id, landing.feed.version, one.organisation, one.period, before.versions + 1,
+                landing.submission_id, one.kind, one.status, one.row_count, one.extracted_at, landing.received_at,
+            ))  # fmt: skip
+    with cursor.copy("COPY return_part (version_id, part, content_type, rows) FROM STDIN (FORMAT BINARY)") as copy:
+        copy.set_types(["text", "int4", "text", "bytea"])
+        for identity, one, _ in numbered:
+            for number, part in enumerate(one.parts, start=1):
+                copy.write_row((identity, number, one.content_type, part))
+    cursor.execute(
+        """update "return" r set sequence = r.sequence + 1, versions = r.versions + 1, current_id = new.id
+           from unnest(%s::text[], %s::text[], %s::text[]) as new(id, organisation, period)
+           where r.feed = %s and r.organisation = new.organisation and r.period = new.period""",
+        (
+            [identity for identity, *_ in numbered],
+            [one.organisation for _, one, _ in numbered],
+            [one.period for _, one, _ in numbered],
+            landing.feed.id,
+        ),
+    )
+    publish(session, _events(numbered, landing), source="ingest")
+
+
+def _events(numbered: Iterable[tuple[str, _Version, _Standing]], landing: Landing) -> Iterator[ReturnPublished]:
+    for identity, one, before in numbered:
+        common: dict[str, Any] = {
+            "feed": landing.feed.id,
+            "feed_version": landing.feed.version,
+            "organisation": one.organisation,
+            "period": one.period,
+            "sequence": before.sequence + 1,
+            "version": before.versions + 1,
+            "version_id": identity,
+            "submission_id": landing.submission_id,
+            "kind": one.kind,
+            "status": one.status,
+            "row_count": one.row_count,
+            "received_at": landing.received_at,
+            "extracted_at": one.extracted_at,
+            "parts": len(one.parts),
+            "content_type": one.content_type,
+        }
+        for number, part in enumerate(one.parts, start=1):
+            yield ReturnPublished(**common, part=number, rows=part)

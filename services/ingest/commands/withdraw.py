@@ -1,0 +1,86 @@
+"""Withdrawing a submission: the versions it made no longer count, and those before them are current again."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from services.ingest.models import Return, ReturnPart, ReturnVersion, Submission, WaitingRow
+from services.ingest.problems import AlreadyWithdrawn
+from services.ingest.rules.rows import JSON
+from shared.contracts.ingest import ReturnPublished
+from shared.db import now
+from shared.messaging.outbox import publish
+
+
+def withdraw_submission(session: Session, submission: Submission) -> None:
+    """Withdraw it, and publish the return versions that are current again (or that none is)."""
+    session.refresh(submission, with_for_update=True)
+    if submission.withdrawn_at is not None:
+        raise AlreadyWithdrawn(f"this submission was withdrawn on {submission.withdrawn_at:%d %B %Y at %H:%M} UTC")
+    submission.withdrawn_at, submission.status = now(), "withdrawn"
+    session.execute(delete(WaitingRow).where(WaitingRow.submission_id == submission.id))
+    submission.rejected += submission.waiting
+    submission.waiting = 0
+    mine = select(ReturnVersion).where(ReturnVersion.submission_id == submission.id)
+    touched: dict[tuple[str, str, str], ReturnVersion] = {}
+    for version in session.execute(mine).scalars():
+        version.withdrawn_at = submission.withdrawn_at
+        touched[version.feed, version.organisation, version.period] = version
+    session.flush()
+    for key in sorted(touched):
+        _restore(session, key, touched[key])
+
+
+def _restore(session: Session, key: tuple[str, str, str], withdrawn: ReturnVersion) -> None:
+    one = session.get_one(Return, key, with_for_update=True)
+    before = session.execute(
+        select(ReturnVersion)
+        .where(ReturnVersion.feed == key[0], ReturnVersion.organisation == key[1], ReturnVersion.period == key[2])
+        .where(ReturnVersion.withdrawn_at.is_(None))
+        .order_by(ReturnVersion.version.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    identity = before.id if before else None
+    if one.current_id == identity:
+        return
+    one.sequence += 1
+    one.current_id = identity
+    publish(session, _events(session, one, before, withdrawn), source="ingest")
+
+
+def _events(
+    session: Session, one: Return, current: ReturnVersion | None, withdrawn: ReturnVersion
+) -> list[ReturnPublished]:
+    if current is None:
+        return [_event(one, withdrawn, kind="withdrawn", parts=1, part=1, content_type=JSON, body=b"[]")]
+    parts = session.execute(
+        select(ReturnPart).where(ReturnPart.version_id == current.id).order_by(ReturnPart.part)
+    ).scalars().all()  # fmt: skip
+    return [
+        _event(one, current, kind=current.kind, parts=len(parts), part=each.part, content_type=each.content_type,
+               body=each.rows)
+        for each in parts
+    ]  # fmt: skip
+
+
+def _event(
+    one: Return, version: ReturnVersion, *, kind: str, parts: int, part: int, content_type: str, body: bytes
+) -> ReturnPublished:
+    return ReturnPublished(
+        feed=one.feed,
+        feed_version=version.feed_version,
+        organisation=one.organisation,
+        period=one.period,
+        sequence=one.sequence,
+        version=version.version,
+        version_id=version.id,
+        submission_id=version.submission_id,
+        kind=kind,  # type: ignore[arg-type]
+        status=version.status,  # type: ignore[arg-type]
+        row_count=0 if kind == "withdrawn" else version.row_count,
+        received_at=version.received_at,
+        extracted_at=version.extracted_at,
+        part=part,
+        parts=parts,
+        content_type=content_type,
+        rows=body,
+    )

@@ -1,0 +1,126 @@
+"""Receipts: what landed, what did not, and how to mend it; for as long as the records are kept."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, Text, cast, or_, select
+from sqlalchemy.orm import Session
+
+from services.ingest.models import ReturnVersion, Submission, SubmissionPart
+from services.ingest.problems import UnknownSubmission
+from services.ingest.queries.reference import Known
+from shared.db import now
+from shared.principal import Principal
+
+MOST_RETURNS = 1000
+_LINKS = ("faults", "annotated", "rejected", "original")
+
+
+def submission(session: Session, submission_id: str, *, caller: Principal, known: Known) -> Submission:
+    """A submission the caller may see: its own, or one for organisations it acts for. Raises UnknownSubmission."""
+    found = session.get(Submission, submission_id)
+    if found is None or not _sees(caller, found, known):
+        raise UnknownSubmission(f"no submission {submission_id[:60]!r}")
+    return found
+
+
+def _sees(caller: Principal, one: Submission, known: Known) -> bool:
+    if one.client_id == caller.client_id or caller.for_everyone:
+        return True
+    yours = known.within(caller.organisations, on=now().date())
+    return bool(one.organisations) and yours.issuperset(one.organisations)
+
+
+def submissions(
+    session: Session, *, caller: Principal, known: Known, feed: str | None, before: str | None, limit: int
+) -> Sequence[Submission]:
+    """The newest submissions the caller may see, one more than `limit` when there are more."""
+    query = select(Submission).order_by(Submission.id.desc()).limit(limit + 1)
+    if not caller.for_everyone:
+        yours = sorted(known.within(caller.organisations, on=now().date()))
+        within = Submission.organisations.contained_by(cast(yours, ARRAY(Text))) & (Submission.organisations != [])
+        query = query.where(or_(Submission.client_id == caller.client_id, within))
+    if feed is not None:
+        query = query.where(Submission.feed == feed)
+    if before is not None:
+        query = query.where(Submission.id < before)
+    return session.execute(query).scalars().all()
+
+
+def receipt(session: Session, one: Submission) -> dict[str, Any]:
+    """The receipt of a submission, as the contract shows it."""
+    returns = (
+        session.execute(
+            select(ReturnVersion)
+            .where(ReturnVersion.submission_id == one.id)
+            .order_by(ReturnVersion.organisation, ReturnVersion.period, ReturnVersion.version)
+            .limit(MOST_RETURNS)
+        )
+        .scalars()
+        .all()
+    )
+    place = f"/v1/submissions/{one.id}"
+    return facts(one) | {
+        "returns": [
+            {
+                "organisation": each.organisation,
+                "period": each.period,
+                "version": each.version,
+                "status": each.status,
+                "kind": each.kind,
+                "rows": each.row_count,
+                "withdrawn_at": each.withdrawn_at,
+            }
+            for each in returns
+        ],
+        "returns_total": one.returns_total,
+        "receipt_sha256": one.receipt_sha256,
+        "links": {"self": place} | {name: f"{place}/{name}" for name in _LINKS},
+    }
+
+
+def facts(one: Submission) -> dict[str, Any]:
+    """What a receipt says of the submission itself; its digest is over these."""
+    return {
+        "id": one.id,
+        "feed": one.feed,
+        "feed_version": one.feed_version,
+        "organisation": one.organisation,
+        "period": one.period,
+        "submitted_by": one.client_id,
+        "received_at": one.received_at,
+        "completed_at": one.completed_at,
+        "withdrawn_at": one.withdrawn_at,
+        "status": one.status,
+        "dry_run": one.dry_run,
+        "sha256": one.sha256,
+        "bytes": one.bytes,
+        "repeat_of": one.repeat_of,
+        "rows": {
+            name: getattr(one, name)
+            for name in ("received", "accepted", "unchanged", "duplicate", "waiting", "rejected")
+        },
+        "effect": {name: getattr(one, name) for name in ("added", "changed", "removed")},
+        "faults": one.faults,
+        "faults_total": one.faults_total,
+        "previous_receipt_sha256": one.previous_receipt_sha256,
+    }
+
+
+def digest(one: Submission) -> str:
+    """The SHA-256 of what the receipt says, the digest of the client's receipt before it included."""
+    return hashlib.sha256(orjson.dumps(facts(one), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def parts(session: Session, submission_id: str, kind: str) -> Iterator[SubmissionPart]:
+    """What was kept of a submission, piece by piece, so that memory stays bounded."""
+    number = 0
+    while True:
+        piece = session.get(SubmissionPart, (submission_id, kind, number))
+        if piece is None:
+            return
+        yield piece
+        session.expunge(piece)
+        number += 1

@@ -1,0 +1,99 @@
+"""What ingest knows of feeds, organisations and measures, kept in memory until the registry says something new."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from threading import Lock
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.ingest import models
+from services.ingest.problems import UnknownFeed
+from services.ingest.rules.feeds import Feed
+from services.ingest.rules.reference import Organisation, Reference
+from shared.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One consistent copy. `children` are the members of each organisation with the dates they lay within it."""
+
+    number: int
+    feeds: Mapping[str, Feed]
+    reference: Reference
+    children: Mapping[str, tuple[tuple[str, str | None, str | None], ...]]
+
+    def feed(self, name: str) -> Feed:
+        """The newest version of a feed. Raises UnknownFeed, which lists those there are."""
+        if name not in self.feeds:
+            message = f"no feed is called {name[:60]!r}; there are: {', '.join(sorted(self.feeds)) or 'none yet'}"
+            raise UnknownFeed(message, errors=[{"parameter": "feed", "message": message}])
+        return self.feeds[name]
+
+    def within(self, codes: Iterable[str], *, on: date) -> frozenset[str]:
+        """These organisations and everything that lies within them on the day, step by step downwards."""
+        day = on.isoformat()
+        found, waiting = set(), list(codes)
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting += [
+                    child
+                    for child, start, end in self.children.get(one, ())
+                    if (start is None or start <= day) and (end is None or day < end)
+                ]
+        return frozenset(found)
+
+    def yours(self, caller: Principal, *, on: date) -> frozenset[str] | None:
+        """The codes a caller may write for; None means any."""
+        return None if caller.for_everyone else self.within(caller.organisations, on=on)
+
+
+class ReferenceBook:
+    """Gives the newest copy, loading it again only when the registry has said something since."""
+
+    def __init__(self) -> None:
+        self._known: Known | None = None
+        self._lock = Lock()
+
+    def known(self, session: Session) -> Known:
+        """What is known now."""
+        number = session.execute(select(func.max(models.ReferenceState.number))).scalar_one()
+        if self._known is None or self._known.number != number:
+            with self._lock:
+                if self._known is None or self._known.number != number:
+                    self._known = load(session, number)
+        return self._known
+
+
+def load(session: Session, number: int) -> Known:
+    """Read everything the registry has told."""
+    feeds = session.execute(
+        select(models.Feed.feed, models.Feed.spec).order_by(models.Feed.published_at, models.Feed.version)
+    )
+    columns = models.Organisation
+    rows = session.execute(
+        select(columns.code, columns.identifiers, columns.opened, columns.closed, columns.successors, columns.parents)
+    )
+    organisations: dict[str, Organisation] = {}
+    children: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
+    for code, identifiers, opened, closed, successors, parents in rows:
+        one = Organisation(code, opened, closed, tuple(successors))
+        organisations[code] = one
+        for name in identifiers.values():
+            organisations.setdefault(name.upper(), one)
+        for parent, _, start, end in parents:
+            children[parent].append((code, start, end))
+    measures = {
+        one.measure: {"proportion": one.proportion}
+        for one in session.execute(select(models.Measure.measure, models.Measure.proportion))
+    }
+    return Known(
+        number=number,
+        feeds={one.feed: Feed.from_spec(one.spec) for one in feeds},
+        reference=Reference(organisations, measures),
+        children={parent: tuple(members) for parent, members in children.items()},
+    )

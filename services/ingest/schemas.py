@@ -1,0 +1,111 @@
+"""What is shown: the receipt and the versions of returns, as the public contract has them."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class FaultGroup(BaseModel):
+    """Faults of one kind: what was found, what was expected, how to mend it, and on how many rows."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    column: str | None
+    found: str | None
+    expected: str | None
+    hint: str | None
+    example: str | None
+    count: int
+    rows: list[int]
+
+
+class Rows(BaseModel):
+    """What became of the rows; `received` is the sum of the others."""
+
+    received: int
+    accepted: int
+    unchanged: int
+    duplicate: int
+    waiting: int
+    rejected: int
+
+
+class RowEffect(BaseModel):
+    """What the submission did to returns, in records."""
+
+    added: int
+    changed: int
+    removed: int
+
+
+class ReturnMade(BaseModel):
+    """A version of a return that the submission made."""
+
+    organisation: str
+    period: str
+    version: int
+    status: Literal["provisional", "final"]
+    kind: Literal["rows", "nil"]
+    rows: int
+    withdrawn_at: datetime | None = None
+
+
+class Receipt(BaseModel):
+    """What became of a submission, every row accounted for."""
+
+    id: str
+    feed: str
+    feed_version: str
+    organisation: str | None
+    period: str | None
+    submitted_by: str
+    received_at: datetime
+    completed_at: datetime | None
+    withdrawn_at: datetime | None
+    status: Literal["processing", "accepted", "partly_accepted", "rejected", "failed", "withdrawn"]
+    dry_run: bool
+    sha256: str
+    bytes: int
+    repeat_of: str | None
+    rows: Rows
+    effect: RowEffect
+    faults: list[FaultGroup]
+    faults_total: int
+    returns: list[ReturnMade]
+    returns_total: int
+    previous_receipt_sha256: str | None
+    receipt_sha256: str
+    links: dict[str, str]
+
+
+class Receipts(BaseModel):
+    """A page of receipts, newest first."""
+
+    items: list[Receipt]
+    next_cursor: str | None
+
+
+class ReturnVersion(BaseModel):
+    """One version of a return."""
+
+    id: str
+    feed: str
+    organisation: str
+    period: str
+    version: int
+    current: bool
+    status: Literal["provisional", "final"]
+    kind: Literal["rows", "nil"]
+    rows: int
+    submission: str
+    extracted_at: datetime | None
+    received_at: datetime
+    withdrawn_at: datetime | None
+
+
+class Returns(BaseModel):
+    """A page of versions."""
+
+    items: list[ReturnVersion]
+    next_cursor: str | None

@@ -1,0 +1,257 @@
+"""Sending rows: every row is accounted for, good ones land, bad ones are told, nothing counts twice."""
+
+import gzip
+import json
+
+import pytest
+from sqlalchemy import text
+
+from tests.ingest.builders import a_measure, an_organisation, as_csv, some_births, some_counts
+from tests.ingest.conftest import Ingest
+
+NONE = {"received": 0, "accepted": 0, "unchanged": 0, "duplicate": 0, "waiting": 0, "rejected": 0}
+
+
+def published(ingest: Ingest) -> list[dict]:
+    with ingest.database.session() as session:
+        rows = session.execute(text("select headers from outbox where topic = 'ingest.returns.v1' order by position"))
+        return [row.headers for row in rows]
+
+
+def test_an_unknown_caller_is_401(ingest: Ingest) -> None:
+    answer = ingest.send(as_csv(some_counts()), who={})
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_caller_without_the_scope_is_403(ingest: Ingest) -> None:
+    assert ingest.send(as_csv(some_counts()), who=ingest.as_("RGT", scopes=frozenset())).status_code == 403
+
+
+def test_writing_for_somebody_else_is_403_and_reading_of_them_is_404(ingest: Ingest) -> None:
+    mine = ingest.as_("RGT", client="trust")
+    theirs = as_csv(some_counts(organisation="RGN"))
+    assert ingest.send(theirs, who=mine).status_code == 403
+    assert ingest.send(theirs, who=mine, organisation="RGN").status_code == 403
+    sent = ingest.send(theirs).json()
+    assert ingest.get(f"/v1/submissions/{sent['id']}", who=mine).status_code == 404
+
+
+def test_good_rows_land_and_the_receipt_says_so(ingest: Ingest) -> None:
+    answer = ingest.send(as_csv(some_counts(months=3)))
+    receipt = answer.json()
+    assert answer.status_code == 201, receipt
+    assert answer.headers["location"] == f"/v1/submissions/{receipt['id']}"
+    assert receipt["status"] == "accepted"
+    assert receipt["rows"] == NONE | {"received": 3, "accepted": 3}
+    assert receipt["effect"] == {"added": 3, "changed": 0, "removed": 0}
+    assert [(r["organisation"], r["period"], r["version"]) for r in receipt["returns"]] == [
+        ("RGT", "2026-01", 1), ("RGT", "2026-02", 1), ("RGT", "2026-03", 1)
+    ]  # fmt: skip
+    assert ingest.get(answer.headers["location"]).json() == receipt
+    assert [one["ce_period"] for one in published(ingest)] == ["2026-01", "2026-02", "2026-03"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (json.dumps(some_births(4)).encode(), "application/json"),
+        (b"\n".join(json.dumps(row).encode() for row in some_births(4)), "application/x-ndjson"),
+        (b"\xef\xbb\xbf" + as_csv(some_births(4)), "text/csv; charset=utf-8"),
+    ],
+)
+def test_every_format_gives_the_same_receipt(ingest: Ingest, body: bytes, content_type: str) -> None:
+    receipt = ingest.send(body, "births", content_type=content_type).json()
+    assert receipt["rows"] == NONE | {"received": 4, "accepted": 4}
+    assert receipt["returns"][0]["rows"] == 4
+
+
+def test_a_compressed_file_is_read_and_its_digest_is_of_what_was_sent(ingest: Ingest) -> None:
+    packed = gzip.compress(as_csv(some_counts()))
+    receipt = ingest.send(packed, headers={"Content-Encoding": "gzip"}).json()
+    assert (receipt["rows"]["accepted"], receipt["bytes"]) == (3, len(packed))
+
+
+def test_bad_rows_fail_with_line_column_and_remedy_and_good_rows_land(ingest: Ingest) -> None:
+    rows = some_births(3)
+    rows[1]["pregnancy_outcome"] = "77"
+    rows[2]["gestation_length_at_birth"] = 31
+    receipt = ingest.send(as_csv(rows), "births").json()
+    assert receipt["status"] == "partly_accepted"
+    assert receipt["rows"] == NONE | {"received": 3, "accepted": 1, "rejected": 2}
+    told = {fault["code"]: fault for fault in receipt["faults"] if fault["severity"] == "error"}
+    assert told["not-in-code-list"]["rows"] == [3]
+    assert told["not-in-code-list"]["column"] == "pregnancy_outcome"
+    assert told["not-in-code-list"]["found"] == "77"
+    assert told["out-of-range"]["rows"] == [4]
+    rejected = ingest.get(f"/v1/submissions/{receipt['id']}/rejected").text.splitlines()
+    assert len(rejected) == 3
+    faults = ingest.get(f"/v1/submissions/{receipt['id']}/faults").text.splitlines()
+    assert {json.loads(one)["code"] for one in faults} >= {"not-in-code-list", "out-of-range"}
+    assert "not-in-code-list" in ingest.get(f"/v1/submissions/{receipt['id']}/annotated").text
+
+
+def test_the_same_content_twice_is_no_version_and_says_what_it_repeats(ingest: Ingest) -> None:
+    first = ingest.send(as_csv(some_births(4)), "births").json()
+    again = ingest.send(as_csv(some_births(4)), "births").json()
+    assert again["repeat_of"] == first["id"]
+    assert again["rows"] == NONE | {"received": 4, "unchanged": 4}
+    assert again["returns"] == []
+    assert len(published(ingest)) == 1
+
+
+def test_the_same_key_gives_the_first_answer_and_with_other_content_is_refused(ingest: Ingest) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = ingest.send(as_csv(some_counts()), headers=key)
+    again = ingest.send(as_csv(some_counts()), headers=key)
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    other = ingest.send(as_csv(some_counts(months=2)), headers=key)
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
+def test_a_replaced_return_loses_the_rows_that_are_not_sent_again(ingest: Ingest) -> None:
+    ingest.send(as_csv(some_births(5)), "births")
+    receipt = ingest.send(as_csv(some_births(3)), "births").json()
+    assert receipt["effect"] == {"added": 0, "changed": 0, "removed": 2}
+    assert (receipt["returns"][0]["version"], receipt["returns"][0]["rows"]) == (2, 3)
+
+
+def test_merged_counts_keep_the_records_that_are_not_sent_again(ingest: Ingest) -> None:
+    ingest.hear(a_measure("mn-other"))
+    ingest.send(as_csv(some_counts(months=1)))
+    more = [*some_counts(months=1, measure="mn-other"), some_counts(months=1)[0] | {"numerator": 5}]
+    receipt = ingest.send(as_csv(more)).json()
+    assert receipt["effect"] == {"added": 1, "changed": 1, "removed": 0}
+    assert receipt["returns"][0]["rows"] == 2
+
+
+def test_an_older_extract_never_overwrites_a_newer_one(ingest: Ingest) -> None:
+    ingest.send(as_csv(some_births(3, extract_datetime="2026-06-10T10:00:00")), "births")
+    receipt = ingest.send(as_csv(some_births(2, extract_datetime="2026-06-01T10:00:00")), "births").json()
+    assert receipt["rows"] == NONE | {"received": 2, "rejected": 2}
+    assert "older-extract" in {fault["code"] for fault in receipt["faults"]}
+
+
+def test_withdrawing_makes_the_earlier_version_current_again(ingest: Ingest) -> None:
+    ingest.send(as_csv(some_births(5)), "births")
+    second = ingest.send(as_csv(some_births(3)), "births").json()
+    answer = ingest.client.delete(f"/v1/submissions/{second['id']}", headers=ingest.as_())
+    assert answer.json()["status"] == "withdrawn"
+    current = [one for one in ingest.get("/v1/returns", feed="births").json()["items"] if one["current"]]
+    assert [(one["version"], one["rows"]) for one in current] == [(1, 5)]
+    assert [one["ce_sequence"] for one in published(ingest)] == ["1", "2", "3"]
+    assert ingest.client.delete(f"/v1/submissions/{second['id']}", headers=ingest.as_()).status_code == 409
+
+
+def test_all_or_nothing_stores_nothing_when_one_row_is_wrong(ingest: Ingest) -> None:
+    rows = some_births(3)
+    rows[1]["pregnancy_outcome"] = "77"
+    receipt = ingest.send(as_csv(rows), "births", atomic="true").json()
+    assert (receipt["status"], receipt["rows"]["rejected"], receipt["returns"]) == ("rejected", 3, [])
+
+
+def test_a_dry_run_tells_everything_and_stores_nothing(ingest: Ingest) -> None:
+    receipt = ingest.send(as_csv(some_births(3)), "births", dry_run="true").json()
+    assert (receipt["dry_run"], receipt["rows"]["accepted"], len(receipt["returns"])) == (True, 3, 1)
+    assert ingest.get("/v1/returns").json()["items"] == []
+    assert published(ingest) == []
+    assert ingest.get(f"/v1/submissions/{receipt['id']}").status_code == 404
+
+
+def test_a_nil_return_is_a_version_without_rows(ingest: Ingest) -> None:
+    receipt = ingest.send(b"", "births", nil="true", organisation="RGT", period="2026-05").json()
+    assert [(r["kind"], r["rows"]) for r in receipt["returns"]] == [("nil", 0)]
+    assert published(ingest)[0]["ce_kind"] == "nil"
+
+
+def test_rows_of_an_organisation_not_yet_known_wait_and_land_by_themselves(ingest: Ingest) -> None:
+    receipt = ingest.send(as_csv(some_counts(months=2, organisation="R9Z"))).json()
+    assert receipt["rows"] == NONE | {"received": 2, "waiting": 2}
+    ingest.hear(an_organisation("R9Z"))
+    after = ingest.get(f"/v1/submissions/{receipt['id']}").json()
+    assert after["rows"] == NONE | {"received": 2, "accepted": 2}
+    assert [one["ce_organisation"] for one in published(ingest)] == ["R9Z", "R9Z"]
+
+
+def test_an_nhs_number_in_free_text_rejects_the_row_and_is_kept_nowhere(ingest: Ingest) -> None:
+    number = "943 476 5919"
+    rows = some_births(2)
+    rows[1]["comment"] = f"see {number}"
+    rows[0]["comment"] = ""
+    answer = ingest.send(as_csv(rows), "births")
+    receipt = answer.json()
+    assert receipt["rows"]["rejected"] == 1
+    kept = [
+        ingest.get(f"/v1/submissions/{receipt['id']}/{one}").text
+        for one in ("original", "rejected", "annotated", "faults")
+    ]
+    for shown in (answer.text, *kept):
+        assert number not in shown
+        assert number.replace(" ", "") not in shown
+    assert "[withheld]" in kept[0]
+
+
+def test_the_original_comes_back_as_it_was_sent(ingest: Ingest) -> None:
+    body = as_csv(some_counts())
+    receipt = ingest.send(body).json()
+    assert ingest.get(f"/v1/submissions/{receipt['id']}/original").content == body
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"", "text/csv", 422),
+        (b"organisation,period,measure,numerator,denominator\n", "text/csv", 422),
+        (bytes(range(256)) * 4000, "text/csv", 422),
+        (b'[{"organisation": "RGT", "per', "application/json", 422),
+        (b"x", "application/pdf", 415),
+        (b"\x1f\x8b\x08\x00broken", "text/csv", 422),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_clear_problem_and_nothing_is_stored(
+    ingest: Ingest, body: bytes, content_type: str, status: int
+) -> None:
+    answer = ingest.send(body, content_type=content_type)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+    assert ingest.get("/v1/submissions").json()["items"] == []
+
+
+def test_an_unknown_feed_parameter_or_organisation_names_what_there_is(ingest: Ingest) -> None:
+    feed = ingest.send(b"x", "nonsense")
+    assert feed.status_code == 422
+    assert "births" in feed.json()["detail"]
+    assert ingest.send(b"x", atmic="true").json()["errors"][0]["parameter"] == "atmic"
+    assert ingest.send(b"x", organisation="ZZZ").json()["type"] == "/problems/unknown-organisation"
+
+
+def test_receipts_are_chained_and_listed_newest_first(ingest: Ingest) -> None:
+    first = ingest.send(as_csv(some_counts(months=1))).json()
+    second = ingest.send(as_csv(some_counts(months=2))).json()
+    assert second["previous_receipt_sha256"] == first["receipt_sha256"]
+    page = ingest.get("/v1/submissions", limit=1)
+    assert [one["id"] for one in page.json()["items"]] == [second["id"]]
+    assert 'rel="next"' in page.headers["link"]
+    rest = ingest.get("/v1/submissions", limit=1, cursor=page.json()["next_cursor"]).json()
+    assert [one["id"] for one in rest["items"]] == [first["id"]]
+
+
+def test_a_caller_for_an_icb_may_write_for_what_lies_within_it(ingest: Ingest) -> None:
+    receipt = ingest.send(as_csv(some_counts()), who=ingest.as_("QUE", client="icb")).json()
+    assert receipt["rows"]["accepted"] == 3
+
+
+def test_five_thousand_small_returns_land_in_one_submission(ingest: Ingest) -> None:
+    codes = [f"V{n:04}" for n in range(1000)]
+    for code in codes:
+        ingest.hear(an_organisation(code, kind="care_home"))
+    rows = [row for code in codes for row in some_counts(months=5, organisation=code, measure="ch-falls")]
+    receipt = ingest.send(as_csv(rows)).json()
+    assert receipt["rows"] == NONE | {"received": 5000, "accepted": 5000}
+    assert receipt["returns_total"] == 5000
+    again = ingest.send(as_csv([row | {"numerator": 1} for row in rows[:100]] + rows[100:])).json()
+    assert again["effect"] == {"added": 0, "changed": 100, "removed": 0}
+    assert again["returns_total"] == 100
