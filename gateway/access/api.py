@@ -1,0 +1,265 @@
+"""Access over HTTP: tokens and the keys that verify them, clients, the audit."""
+
+from typing import Annotated, Any
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+
+from gateway.access import commands, queries, schemas
+from gateway.access.exchange import GRANT, LARGEST_FORM, Asked, Granted, NoToken, Refused, exchange
+from gateway.access.models import Client
+from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient, UnknownClient
+from gateway.limits import Limits, too_many
+from gateway.problems import TooManyRequests
+from gateway.routes import SCOPES
+from gateway.settings import GatewaySettings
+from shared import paging
+from shared.db import Session
+from shared.principal import Principal, Requires, caller
+from shared.problems import InvalidRequest, problems
+
+HASHING_AT_ONCE = 2  # each takes a core for 20 ms and 19 MiB
+NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="token"'}
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+router = APIRouter()
+MayRead = Annotated[Principal, Depends(Requires("clients:read"))]
+MayWrite = Annotated[Principal, Depends(Requires("clients:write"))]
+MayAudit = Annotated[Principal, Depends(Requires("audit:read"))]
+Caller = Annotated[Principal, Depends(caller)]
+
+_TOKEN_FORM = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["grant_type"],
+                "properties": {
+                    "grant_type": {"const": GRANT},
+                    "scope": {"type": "string", "description": "Scopes, a space between; all the client's if absent."},
+                    "client_id": {"type": "string"},
+                    "client_secret": {"type": "string"},
+                    "client_assertion_type": {"const": ASSERTION},
+                    "client_assertion": {
+                        "type": "string",
+                        "description": "A JWT signed with the client's key: iss and sub the client id, aud this "
+                        "address, exp at most five minutes ahead, jti never used before; RS512, ES256 or EdDSA.",
+                    },
+                },
+            }
+        }
+    },
+}
+
+
+@router.post(
+    "/oauth2/token",
+    tags=["Access"],
+    response_model=schemas.Token,
+    responses={
+        400: {"model": schemas.TokenRefusal, "description": "The request is not a proper one."},
+        401: {"model": schemas.TokenRefusal, "description": "The client did not prove who it is."},
+        **problems(TooManyRequests),
+    },
+    openapi_extra={"requestBody": _TOKEN_FORM},
+)
+async def issue_token(request: Request) -> Response:
+    """An access token for a client (OAuth 2.0 client credentials).
+
+    The client proves who it is with its secret (HTTP Basic, or in the form) or with a JWT signed by its own key
+    (`private_key_jwt`, RFC 7523). The token is good for ten minutes; ask for the next when it nears its end.
+    """
+    form = await _form(request)
+    try:
+        asked = Asked.of_request(form, request.headers.get("Authorization"))
+    except NoToken as error:
+        return _refusal(error.refused)
+    address = request.client.host if request.client else None
+    limits: Limits = request.app.state.limits
+    who = f"{address} {asked.client_id}"
+    failures = await limits.failures.look(who)
+    if failures.wait:
+        raise too_many(failures)
+    outcome = await anyio.to_thread.run_sync(_exchange, request, asked, address, limiter=request.app.state.hashing)
+    if isinstance(outcome, Refused):
+        await limits.failures.take(who)
+        return _refusal(outcome)
+    token = schemas.Token(
+        access_token=outcome.token, expires_in=outcome.seconds, scope=" ".join(sorted(outcome.scopes))
+    )
+    return JSONResponse(token.model_dump(), headers=NOT_STORED)
+
+
+@router.get("/.well-known/jwks.json", tags=["Access"])
+def get_token_keys(request: Request, response: Response) -> dict[str, Any]:
+    """The public keys that verify access tokens (JWKS, RFC 7517)."""
+    response.headers["Cache-Control"] = "public, max-age=300"
+    keys: dict[str, Any] = request.app.state.tokens.jwks()
+    return keys
+
+
+@router.get("/.well-known/oauth-authorization-server", tags=["Access"])
+def get_authorization_server(request: Request) -> dict[str, Any]:
+    """Where and how tokens are given, for OAuth libraries (RFC 8414)."""
+    settings: GatewaySettings = request.app.state.settings
+    return {
+        "issuer": settings.issuer,
+        "token_endpoint": settings.token_url,
+        "jwks_uri": f"{settings.issuer}/.well-known/jwks.json",
+        "grant_types_supported": [GRANT],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": list(commands.CLIENT_ALGORITHMS),
+        "scopes_supported": sorted(SCOPES),
+    }
+
+
+@router.get("/v1/clients", tags=["Access"])
+def list_clients(
+    request: Request,
+    response: Response,
+    caller: MayRead,
+    session: Session,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> schemas.Clients:
+    """The clients that have nothing you do not have yourself, by id."""
+    key = paging.decode(cursor, parts=1)
+    after = str(key[0]).replace("\x00", "") if key else None
+    rows = queries.clients(session, seen_by=caller, limit=limit, after=after)
+    page = paging.page(rows, limit=limit, key=lambda one: [one.client_id], request=request, response=response)
+    return schemas.Clients(items=[_shown(one) for one in page["items"]], next_cursor=page["next_cursor"])
+
+
+@router.post(
+    "/v1/clients", tags=["Access"], status_code=201, responses=problems(BeyondAuthority, ClientExists, InvalidClient)
+)
+def register_client(
+    wanted: schemas.NewClient, response: Response, caller: MayWrite, session: Session
+) -> schemas.ClientWithSecret:
+    """Register a client. Its secret is in this answer and nowhere else: keep it."""
+    client, secret = commands.register(session, wanted, caller=caller)
+    response.headers["Location"] = f"/v1/clients/{client.client_id}"
+    return _shown_once(response, client, secret)
+
+
+@router.get("/v1/clients/me", tags=["Access"])
+def get_own_client(caller: Caller, session: Session) -> schemas.Client:
+    """The client that asks: what it may do and whom it acts for."""
+    client = session.get(Client, caller.client_id)
+    if client is None:
+        raise UnknownClient
+    return _shown(client)
+
+
+@router.get("/v1/clients/{client_id}", tags=["Access"], responses=problems(UnknownClient))
+def get_client(client_id: schemas.ClientId, caller: MayRead, session: Session) -> schemas.Client:
+    """One client."""
+    return _shown(queries.client(session, client_id, seen_by=caller))
+
+
+@router.post(
+    "/v1/clients/{client_id}/rotate",
+    tags=["Access"],
+    responses=problems(UnknownClient, ClientRevoked, InvalidClient),
+)
+def rotate_client(
+    client_id: schemas.ClientId,
+    response: Response,
+    caller: MayWrite,
+    session: Session,
+    wanted: schemas.Rotation | None = None,
+) -> schemas.ClientWithSecret:
+    """Give a client a new secret (shown once), or its new keys.
+
+    Without an overlap the old secret, and the tokens it bought, end at once.
+    """
+    client, secret = commands.rotate(session, client_id, wanted or schemas.Rotation(), caller=caller)
+    return _shown_once(response, client, secret)
+
+
+@router.post("/v1/clients/{client_id}/revoke", tags=["Access"], responses=problems(UnknownClient, ClientRevoked))
+def revoke_client(client_id: schemas.ClientId, caller: MayWrite, session: Session) -> schemas.Client:
+    """Let a client in no more, for ever. Its tokens end within a second, everywhere."""
+    return _shown(commands.revoke(session, client_id, caller=caller))
+
+
+@router.get("/v1/audit", tags=["Access"])
+def list_audit(
+    request: Request,
+    response: Response,
+    caller: MayAudit,
+    session: Session,
+    client_id: Annotated[schemas.ClientId | None, Query(description="Only what this client did.")] = None,
+    event: Annotated[
+        str | None, Query(pattern=r"^[a-z.]{1,50}$", description="Only this event, such as `token.refused`.")
+    ] = None,
+    since: Annotated[AwareDatetime | None, Query(description="From this instant, which is included.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Up to this instant, which is not included.")] = None,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> schemas.Audit:
+    """Every token, refusal, write and change of a client, newest first. Nothing here can be changed or deleted."""
+    key = paging.decode(cursor, parts=1)
+    rows = queries.audit(
+        session,
+        limit=limit,
+        before=_position(key[0]) if key else None,
+        client_id=client_id,
+        event=event,
+        since=since,
+        until=until,
+    )
+    page = paging.page(rows, limit=limit, key=lambda one: [one.id], request=request, response=response)
+    items = [schemas.AuditEntry.model_validate(one) for one in page["items"]]
+    return schemas.Audit(items=items, next_cursor=page["next_cursor"])
+
+
+async def _form(request: Request) -> bytes:
+    """The body, no more of it than a form of ours can hold."""
+    form = bytearray()
+    async for part in request.stream():
+        form += part
+        if len(form) > LARGEST_FORM:
+            break
+    return bytes(form)
+
+
+def _exchange(request: Request, asked: Asked, address: str | None) -> Granted | Refused:
+    state = request.app.state
+    settings: GatewaySettings = state.settings
+    audiences = frozenset({settings.issuer, settings.token_url})
+    return exchange(state.database, state.tokens, asked, audiences=audiences, address=address)
+
+
+def _refusal(refused: Refused) -> Response:
+    body = schemas.TokenRefusal(error=refused.error, error_description=refused.description)
+    challenge = BASIC_CHALLENGE if refused.status == 401 else {}
+    return JSONResponse(body.model_dump(), refused.status, headers=NOT_STORED | challenge)
+
+
+def _position(value: Any) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**63:
+        message = "this cursor was not given by this list: start again without one"
+        raise InvalidRequest(message, errors=[{"parameter": "cursor", "message": message}])
+    return value
+
+
+def _shown(client: Client) -> schemas.Client:
+    return schemas.Client.model_validate(_fields(client))
+
+
+def _shown_once(response: Response, client: Client, secret: str | None) -> schemas.ClientWithSecret:
+    response.headers.update(NOT_STORED)
+    return schemas.ClientWithSecret.model_validate(_fields(client) | {"client_secret": secret})
+
+
+def _fields(client: Client) -> dict[str, Any]:
+    names = schemas.Client.model_fields.keys() - {"authentication"}
+    authentication = "private_key_jwt" if client.keys else "client_secret"
+    return {name: getattr(client, name) for name in names} | {"authentication": authentication}

@@ -1,0 +1,84 @@
+"""The gateway, put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import gateway
+from gateway import documentation
+from gateway.access import api as access
+from gateway.access.audit import AuditLog
+from gateway.access.roster import Roster
+from gateway.access.tokens import Tokens
+from gateway.door import Door
+from gateway.limits import Limits
+from gateway.openapi import Documents
+from gateway.proxy import Proxy
+from gateway.routes import Routes
+from gateway.settings import GatewaySettings
+from gateway.visitors import Visitors
+from shared.db import Database
+from shared.principal import Signer
+from shared.service import create_service
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The gateway as an ASGI application. It begins to serve, and to read its clients, when its lifespan begins."""
+    database = Database(settings.database_url, pool_size=settings.pool_size)
+    tokens = Tokens(
+        settings.token_key.get_secret_value(),
+        issuer=settings.issuer,
+        audience=settings.token_audience,
+        seconds=settings.token_seconds,
+        earlier_keys=settings.earlier_token_keys,
+    )
+    limits = Limits(
+        settings.limits_url,
+        client=settings.requests_per_minute,
+        anonymous=settings.anonymous_per_minute,
+        failures=settings.failures_per_minute,
+    )
+    proxy = Proxy(settings.upstreams, public_url=settings.issuer)
+    roster, audit = Roster(database), AuditLog(database)
+    visitors = Visitors(tokens, roster, Signer(settings.principal_private_key.get_secret_value()))
+    door = Middleware(
+        Door,
+        routes=Routes(),
+        visitors=visitors,
+        roster=roster,
+        limits=limits,
+        proxy=proxy,
+        audit=audit,
+        operations_networks=settings.operations_networks,
+    )
+
+    @asynccontextmanager
+    async def beside() -> AsyncIterator[None]:
+        await roster.try_to_refresh()
+        work = [asyncio.create_task(one) for one in (roster.keep_fresh(), audit.keep_writing())]
+        try:
+            yield
+        finally:
+            proxy.close()
+            for task in work:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    app = create_service(
+        settings,
+        database=database,
+        routers=[access.router, documentation.router],
+        checks={"clients": roster.current},
+        description=gateway.__doc__ or "",
+        middleware=[door],
+        beside=beside,
+    )
+    app.state.tokens, app.state.limits = tokens, limits
+    app.state.documents = Documents(proxy)
+    app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
+    return app

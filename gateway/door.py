@@ -1,0 +1,184 @@
+"""The door every request comes through: where does it go, who asks, may they, have they asked too often.
+
+It stands inside `FollowTrail` (ids, metrics, log) and before the gateway's own routes. Those are reached like any
+service, with a signed principal; only there is no wire between.
+"""
+
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from fastapi import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.access.audit import AuditLog
+from gateway.access.roster import Roster
+from gateway.limits import Allowance, Limits, too_many
+from gateway.proxy import NOSNIFF, Proxy
+from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
+from gateway.visitors import Visitor, Visitors
+from gateway.wire import Headers
+from shared import problems
+from shared.principal import HEADER
+from shared.problems import Forbidden, NotFound, Problem
+
+REFUSALS = frozenset({401, 403, 429})
+PRINCIPAL = HEADER.lower().encode()
+NO_ALLOWANCE = Allowance([], None)
+
+
+class Visit(NamedTuple):
+    """A request that has been let in. `visitor` is None where anybody may come."""
+
+    row: Row
+    need: str
+    visitor: Visitor | None
+    allowance: Allowance
+
+
+class Refusal(Exception):
+    """A request that was not let in: the problem to answer with, what is left to its caller, and who that is."""
+
+    def __init__(self, problem: Problem, allowance: Allowance, visitor: Visitor | None = None) -> None:
+        super().__init__(problem.slug)
+        self.problem = too_many(allowance) if allowance.wait else problem
+        self.allowance, self.visitor = allowance, visitor
+
+
+class Door:
+    """ASGI middleware; `app` has the gateway's own routes. `routes` may be replaced while it stands."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        routes: Routes,
+        visitors: Visitors,
+        roster: Roster,
+        limits: Limits,
+        proxy: Proxy,
+        audit: AuditLog,
+        operations_networks: tuple[str, ...],
+    ) -> None:
+        self.app, self.routes = app, routes
+        self._visitors, self._roster, self._limits, self._proxy, self._audit = visitors, roster, limits, proxy, audit
+        self._operations = [ip_network(one) for one in operations_networks]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; the application's start and end pass through."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = scope["client"][0] if scope["client"] else ""
+        try:
+            visit = await self._admit(scope, address)
+        except Refusal as refusal:
+            await _answer(refusal.problem, refusal.allowance.headers, scope, receive, send)
+            self._note(scope, address, refusal.visitor, refusal.problem.status)
+            return
+        if visit.row.service == GATEWAY:
+            status = await self._serve_own(scope, receive, send, visit)
+            writes = False  # those are in the audit already, and in the transaction that made them
+        else:
+            status = await self._forward(scope, receive, send, visit)
+            writes = visit.need.endswith(":write")
+        self._note(scope, address, visit.visitor, status, writes=writes)
+
+    async def _admit(self, scope: Scope, address: str) -> Visit:
+        """Find where the request goes and whether it may. Raises Refusal."""
+        visitor = None
+        try:
+            row, need = self.routes.find(scope["method"], scope["raw_path"])
+            scope["route"] = row
+            if need == OPERATIONS:
+                self._refuse_outsiders(address)
+            elif need != PUBLIC:
+                visitor = await self._visitors.identify(_authorization(scope))
+        except Problem as problem:
+            raise Refusal(problem, await self._limits.anonymous.take(address)) from problem
+        if need == OPERATIONS:
+            return Visit(row, need, None, NO_ALLOWANCE)
+        if visitor is None:
+            allowance = await self._limits.anonymous.take(address)
+        else:
+            allowance = await self._limits.client.take(visitor.principal.client_id)
+        may = visitor is None or need == ANY_CLIENT or visitor.principal.may(need)
+        if allowance.wait or not may:
+            raise Refusal(_lacks(need), allowance, visitor)
+        return Visit(row, need, visitor, allowance)
+
+    def _refuse_outsiders(self, address: str) -> None:
+        try:
+            inside = any(ip_address(address) in network for network in self._operations)
+        except ValueError:
+            inside = False
+        if not inside:
+            raise NotFound("there is no such address; /docs lists those there are")
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
+        assert visit.visitor is not None  # noqa: S101 - no service has a public address
+        try:
+            return await self._proxy.forward(
+                scope,
+                receive,
+                send,
+                row=visit.row,
+                principal=self._visitors.sign(visit.visitor),
+                extra=visit.allowance.headers,
+            )
+        except Problem as problem:
+            await _answer(problem, visit.allowance.headers, scope, receive, send)
+            return problem.status
+
+    async def _serve_own(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
+        headers = [header for header in scope["headers"] if header[0] != PRINCIPAL]
+        if visit.visitor is not None:
+            headers.append((PRINCIPAL, self._visitors.sign(visit.visitor)))
+        status = 500
+
+        async def send_with_allowance(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *visit.allowance.headers, NOSNIFF]
+                if visit.need == "clients:write" and status < 300:
+                    await self._roster.try_to_refresh()  # it has been committed: felt here before it is answered
+            await send(message)
+
+        await self.app({**scope, "headers": headers}, receive, send_with_allowance)
+        return status
+
+    def _note(self, scope: Scope, address: str, visitor: Visitor | None, status: int, *, writes: bool = False) -> None:
+        """Into the audit with refusals and with what was written in a service."""
+        if status in REFUSALS or writes:
+            self._audit.note(
+                "request.refused" if status in REFUSALS else "write",
+                client_id=visitor.principal.client_id if visitor else None,
+                address=address,
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", "unknown"),
+                status=status,
+            )
+
+
+def _authorization(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization: bytes = value
+            return authorization
+    return None
+
+
+def _lacks(scope: str) -> Forbidden:
+    challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
+    return Forbidden(f"this needs the scope {scope}", headers={"WWW-Authenticate": challenge})
+
+
+async def _answer(problem: Problem, extra: Headers, scope: Scope, receive: Receive, send: Send) -> None:
+    response: Response = problems.answer(problem, request_id=scope["state"]["request_id"])
+    response.raw_headers.extend([*extra, NOSNIFF, (b"cache-control", b"no-store")])
+    await response(scope, receive, send)

@@ -1,0 +1,83 @@
+"""What can go wrong at the door, before a service has said anything."""
+
+from shared.problems import Problem
+
+
+class MethodNotAllowed(Problem):
+    """This address does not take that method.
+
+    The `Allow` header lists the methods it takes.
+    """
+
+    status, slug = 405, "method-not-allowed"
+
+
+class AmbiguousAddress(Problem):
+    """The path could be read in two ways.
+
+    A path may not hold `.` or `..` as a step, an empty step, an encoded slash or backslash, or a control character.
+    """
+
+    status, slug = 400, "ambiguous-address"
+
+
+class TooManyRequests(Problem):
+    """More requests than this caller may make in the time.
+
+    `Retry-After` gives the seconds until the next window opens; `RateLimit` on every answer says what is left.
+    """
+
+    status, slug = 429, "too-many-requests"
+
+
+class BodyTooLarge(Problem):
+    """The body is larger than this address takes."""
+
+    status, slug = 413, "body-too-large"
+
+
+class HeadersTooLarge(Problem):
+    """The headers of the request are too large."""
+
+    status, slug = 431, "headers-too-large"
+
+
+class RequestTooSlow(Problem):
+    """The body of the request stopped coming."""
+
+    status, slug = 408, "request-too-slow"
+
+
+class BrokenAnswer(Problem):
+    """The service behind this address broke off or answered what is not HTTP.
+
+    A request that changes something may or may not have been carried out: send it again with the same
+    `Idempotency-Key`.
+    """
+
+    status, slug = 502, "broken-answer"
+
+
+class ServiceUnreachable(Problem):
+    """The service behind this address cannot be reached just now.
+
+    Nothing was sent to it, so the request can be repeated safely after `Retry-After` seconds.
+    """
+
+    status, slug = 503, "service-unreachable"
+
+
+class AnswerTooLate(Problem):
+    """The service behind this address did not answer in time.
+
+    A request that changes something may still be carried out: ask for its result, or send it again with the same
+    `Idempotency-Key`.
+    """
+
+    status, slug = 504, "answer-too-late"
+
+
+class AccessUncertain(Problem):
+    """The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can."""
+
+    status, slug = 503, "access-uncertain"

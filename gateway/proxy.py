@@ -1,0 +1,317 @@
+"""Carries a request to its service and the answer back, both as streams of which only a little is held at a time.
+
+What is between two machines only (RFC 9110, 7.6.1) stops here; so does whatever a caller could use to pass for somebody
+else. The framing of each request is made anew, so what a caller sends can never be read as two requests.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple
+
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.pool import Origin, Patience, Pool
+from gateway.problems import (
+    AnswerTooLate,
+    BodyTooLarge,
+    BrokenAnswer,
+    HeadersTooLarge,
+    RequestTooSlow,
+    ServiceUnreachable,
+)
+from gateway.routes import Row
+from gateway.wire import (
+    Answer,
+    Broken,
+    CannotConnect,
+    ConnectTooSlow,
+    Headers,
+    PoolTooSlow,
+    TooSlow,
+    UnsafeHead,
+    UpstreamError,
+    checked,
+)
+from shared import telemetry
+from shared.problems import InvalidRequest, Problem
+
+HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
+    b"upgrade".split()
+)
+NOT_FORWARDED = HOP_BY_HOP | frozenset(
+    b"host expect content-length authorization cookie forwarded x-real-ip x-request-id x-correlation-id "
+    b"traceparent".split()
+)
+ONLY_OURS = (b"x-psip-", b"x-forwarded-", b"x_psip_", b"x_forwarded_")
+NOT_RETURNED = HOP_BY_HOP | frozenset(b"server date x-request-id x-correlation-id".split())
+LARGEST_HEAD = 32 * 1024
+SMALL_BODY = 64 * 1024  # sent together with the head
+PATIENT_WITH_CLIENTS = 60.0  # seconds a caller may take to send or to read the next part
+WATCH_AFTER = 0.05  # an answer that comes sooner is not worth watching the caller for
+CLIENT_GONE = 499
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+RETRY_AFTER = {"Retry-After": "2"}
+
+PROBLEMS: tuple[tuple[type[UpstreamError], type[Problem], Mapping[str, str]], ...] = (
+    (CannotConnect, ServiceUnreachable, RETRY_AFTER),
+    (ConnectTooSlow, ServiceUnreachable, RETRY_AFTER),
+    (PoolTooSlow, ServiceUnreachable, RETRY_AFTER),
+    (Broken, BrokenAnswer, {}),
+    (TooSlow, AnswerTooLate, {}),
+)
+log = structlog.get_logger()
+
+
+class ClientGone(Exception):
+    """Whoever asked has hung up."""
+
+
+class Service(NamedTuple):
+    """A service: its connections, and the headers that every request to it carries."""
+
+    pool: Pool
+    headers: bytes
+
+
+class Proxy:
+    """The way to the services. Belongs to one event loop."""
+
+    def __init__(self, upstreams: Mapping[str, str], *, public_url: str) -> None:
+        scheme, _, authority = public_url.partition("://")
+        outside = f"x-forwarded-proto: {scheme}\r\nx-forwarded-host: {authority.rstrip('/')}\r\n".encode("ascii")
+        self._services = {
+            name: Service(Pool(origin), b"host: %b\r\n%b" % (origin.authority, outside))
+            for name, origin in ((name, Origin.of_url(url)) for name, url in upstreams.items())
+        }
+
+    def pool(self, service: str) -> Pool:
+        """The connections to one service."""
+        return self._services[service].pool
+
+    def close(self) -> None:
+        """Close every connection."""
+        for service in self._services.values():
+            service.pool.close()
+
+    async def forward(
+        self, scope: Scope, receive: Receive, send: Send, *, row: Row, principal: bytes, extra: Headers
+    ) -> int:
+        """Carry the request to the row's service and its answer back with the `extra` headers; the answer's status.
+
+        Raises a Problem when there is no answer to give back, and nothing has been sent yet.
+        """
+        service = self._services[row.service]
+        framing = _framing(scope["headers"], row)
+        head = _request_head(scope, service.headers, principal, framing)
+        watch = _Watch(receive)
+        try:
+            body = await _body(receive, framing, row, watch)
+            repeatable = scope["method"] == "GET" and not framing
+            answer = await _send(service.pool, head, body, chunked=framing == CHUNKED, repeatable=repeatable, row=row)
+            try:
+                await _relay(answer, send, watch, extra, row)
+                return answer.status
+            finally:
+                answer.close()
+        except asyncio.CancelledError:
+            if not watch.gone:
+                raise
+            watch.acknowledge()
+            return await _note_gone(send)
+        except ClientGone:
+            return await _note_gone(send)
+        finally:
+            watch.stop()
+
+
+CHUNKED = b"transfer-encoding: chunked\r\n"
+LINES_OF_OURS = 9  # the request line, host, two x-forwarded, the principal, three ids, the blank line
+
+
+def _framing(headers: Headers, row: Row) -> bytes:
+    """The header line that frames the body; empty where there is none. Raises BodyTooLarge."""
+    length = b""
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return CHUNKED
+        if name == b"content-length":
+            length = value
+    if not length or length == b"0":
+        return b""
+    if not length.isdigit():
+        raise InvalidRequest("Content-Length is not a number")
+    if int(length) > row.largest_body:
+        raise _too_large(row)
+    return b"content-length: %b\r\n" % length
+
+
+def _request_head(scope: Scope, fixed: bytes, principal: bytes, framing: bytes) -> bytes:
+    query = scope["query_string"]
+    target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
+    trail = telemetry.trail()
+    assert trail is not None  # noqa: S101 - FollowTrail has been before us
+    ours = b"%b %b HTTP/1.1\r\n%bx-psip-principal: %b\r\n%b" % (
+        scope["method"].encode("ascii"), target, fixed, principal, framing,
+    )  # fmt: skip
+    ids = (
+        f"x-request-id: {trail.request_id}\r\nx-correlation-id: {trail.correlation_id}\r\n"
+        f"traceparent: {trail.traceparent}\r\n"
+    )
+    named = _named_by_connection(scope["headers"])
+    theirs = [
+        b"%b: %b\r\n" % (name, value)
+        for name, value in scope["headers"]
+        if name not in NOT_FORWARDED and name not in named and not name.startswith(ONLY_OURS)
+    ]
+    head = b"".join([ours, ids.encode("ascii"), *theirs, b"\r\n"])
+    if len(head) > LARGEST_HEAD:
+        raise HeadersTooLarge(f"all headers together may hold {LARGEST_HEAD} bytes")
+    try:
+        return checked(head, lines=LINES_OF_OURS + bool(framing) + len(theirs))
+    except UnsafeHead as error:
+        raise InvalidRequest("a header or the path holds a line break") from error
+
+
+def _named_by_connection(headers: Headers) -> frozenset[bytes]:
+    """Headers that `Connection` says are for this connection only."""
+    for name, value in headers:
+        if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
+            return frozenset(one.strip().lower() for n, v in headers if n == b"connection" for one in v.split(b","))
+    return frozenset()
+
+
+async def _send(
+    pool: Pool, head: bytes, body: "bytes | _Upload", *, chunked: bool, repeatable: bool, row: Row
+) -> Answer:
+    patience = Patience(read=row.seconds, write=row.seconds)
+    try:
+        return await pool.send(head, body, chunked=chunked, repeatable=repeatable, patience=patience)
+    except UpstreamError as error:
+        if isinstance(error.__cause__, ClientGone | Problem):
+            raise error.__cause__ from None
+        log.warning("no answer from a service", service=row.service, error=type(error).__name__)
+        for kind, problem, headers in PROBLEMS:
+            if isinstance(error, kind):
+                raise problem(headers=headers) from error
+        raise
+
+
+async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, row: Row) -> None:
+    """Give the answer to the caller as it comes. One that breaks off is broken off for the caller too."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": _returned(answer.headers, extra)})
+    while True:
+        part = answer.take()
+        if answer.complete:
+            watch.stop()
+            await send({"type": "http.response.body", "body": part, "more_body": False})
+            return
+        try:
+            if part:
+                async with asyncio.timeout(PATIENT_WITH_CLIENTS):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            await answer.more(row.seconds)
+        except (UpstreamError, TimeoutError) as error:
+            log.warning("an answer broke off", service=row.service, error=type(error).__name__)
+            return
+
+
+def _returned(headers: Headers, extra: Headers) -> Headers:
+    returned = [header for header in headers if header[0] not in NOT_RETURNED]
+    if not any(name == b"cache-control" for name, _ in returned):
+        returned.append((b"cache-control", b"private, no-cache"))
+    return [*returned, NOSNIFF, *extra]
+
+
+async def _note_gone(send: Send) -> int:
+    """Nobody will read this; the log and the metrics will."""
+    await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return CLIENT_GONE
+
+
+class _Watch:
+    """Cancels the work for a caller that has hung up. Looks only when an answer takes its time."""
+
+    def __init__(self, receive: Receive) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - requests are tasks
+        self.gone = False
+        self._receive, self._worker = receive, task
+        self._timer: asyncio.TimerHandle | None = None
+        self._listener: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Look from now on, or soon; the body has been read."""
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._listen)
+
+    def _listen(self) -> None:
+        self._listener = asyncio.get_running_loop().create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        self._worker.cancel()
+
+    def acknowledge(self) -> None:
+        """The cancellation was ours and has done its work."""
+        self._worker.uncancel()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._listener is not None:
+            self._listener.cancel()
+
+
+class _Upload:
+    """The body of a request, part by part, as the caller sends it. Raises ClientGone or BodyTooLarge."""
+
+    def __init__(self, first: Message, receive: Receive, row: Row, watch: _Watch) -> None:
+        self._first, self._receive, self._row, self._watch = first, receive, row, watch
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        message, total = self._first, 0
+        while True:
+            part = _part(message)
+            total += len(part)
+            if total > self._row.largest_body:
+                raise _too_large(self._row)
+            yield part
+            if not message.get("more_body"):
+                break
+            message = await self._next()
+        self._watch.begin()
+
+    async def _next(self) -> Message:
+        try:
+            async with asyncio.timeout(PATIENT_WITH_CLIENTS):
+                return await self._receive()
+        except TimeoutError as error:
+            raise RequestTooSlow from error
+
+
+async def _body(receive: Receive, framing: bytes, row: Row, watch: _Watch) -> bytes | _Upload:
+    if not framing:
+        watch.begin()
+        return b""
+    message = await receive()
+    part = _part(message)
+    if message.get("more_body") or len(part) > SMALL_BODY:
+        return _Upload(message, receive, row, watch)
+    watch.begin()
+    return part
+
+
+def _part(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    part: bytes = message.get("body", b"")
+    return part
+
+
+def _too_large(row: Row) -> BodyTooLarge:
+    return BodyTooLarge(f"this address takes at most {row.largest_body} bytes")

@@ -1,0 +1,70 @@
+"""What the gateway is told when it is built."""
+
+from typing import Any, Self
+
+import orjson
+from pydantic import Field, SecretStr, model_validator
+
+from gateway.routes import SERVICES
+from shared.settings import ServiceSettings
+
+
+class GatewaySettings(ServiceSettings):
+    """Settings of the gateway. The public half of `principal_private_key` is what the services are given."""
+
+    service: str = "gateway"
+    upstreams: dict[str, str] = Field(
+        description="Where each service is: http://host:port, https://host:port or http+unix://%2Fpath%2Fof%2Fsocket."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8000",
+        description="The address callers use; the issuer of tokens and audience of theirs.",
+    )
+    principal_private_key: SecretStr = Field(description="Ed25519 private key (JWK, JSON) that signs principals.")
+    token_key: SecretStr = Field(description="P-256 private key (JWK, JSON) that signs access tokens.")
+    earlier_token_keys: tuple[str, ...] = Field(
+        default=(), description="Public keys (JWK, JSON) whose tokens are still believed while a new key takes over."
+    )
+    token_audience: str = Field(default="psip", description="The `aud` of access tokens.")
+    token_seconds: int = Field(default=600, ge=60, le=3600, description="How long an access token lives.")
+    requests_per_minute: int = Field(default=6000, ge=1, description="What one client may ask in a minute.")
+    anonymous_per_minute: int = Field(
+        default=600, ge=1, description="What one address may ask in a minute without a token."
+    )
+    failures_per_minute: int = Field(
+        default=10, ge=1, description="How often one address may fail to prove it is a client, in a minute."
+    )
+    limits_url: str = Field(
+        default="async+memory://", description="Where counts are kept: async+redis://host:6379 shares them."
+    )
+    operations_networks: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"), description="Who may read /health/ready and /metrics."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_half(cls, given: Any) -> Any:
+        """Fill in `principal_key` from the private key: the gateway believes its own principals too."""
+        if not isinstance(given, dict) or "principal_key" in given or "principal_private_key" not in given:
+            return given
+        private = given["principal_private_key"]
+        text = private.get_secret_value() if isinstance(private, SecretStr) else private
+        public = {name: value for name, value in orjson.loads(text).items() if name in ("kty", "crv", "x", "kid")}
+        return given | {"principal_key": orjson.dumps(public).decode()}
+
+    @model_validator(mode="after")
+    def _every_service_has_an_address(self) -> Self:
+        missing = SERVICES - self.upstreams.keys()
+        if missing:
+            raise ValueError(f"no address for {', '.join(sorted(missing))}")
+        return self
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of access tokens."""
+        return self.public_url.rstrip("/")
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are given; also the audience a client puts into its own signed JWT."""
+        return f"{self.issuer}/oauth2/token"

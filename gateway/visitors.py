@@ -1,0 +1,85 @@
+"""Who stands at the door: an access token checked once, then known until it ends."""
+
+import time
+from collections.abc import Callable
+
+from gateway.access.jose import NotVerified
+from gateway.access.roster import Roster
+from gateway.access.tokens import Tokens
+from shared.principal import LIFE_SECONDS, Principal, Signer
+from shared.problems import Unauthenticated
+
+
+class Visitor:
+    """A client with a token that was found good. `principal_until` is when its signed principal is to be made anew."""
+
+    __slots__ = ("expires", "generation", "principal", "principal_until", "signed")
+
+    def __init__(self, principal: Principal, generation: int, expires: float) -> None:
+        self.principal, self.generation, self.expires = principal, generation, expires
+        self.signed, self.principal_until = b"", 0.0
+
+
+class Visitors:
+    """Turns `Authorization` headers into visitors. Only tokens that we signed are remembered, so nobody can fill it."""
+
+    REMEMBERED = 20_000
+
+    def __init__(
+        self, tokens: Tokens, roster: Roster, signer: Signer, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._tokens, self._roster, self._signer, self._clock = tokens, roster, signer, clock
+        self._known: dict[bytes, Visitor] = {}
+
+    async def identify(self, authorization: bytes | None) -> Visitor:
+        """The visitor with this `Authorization` header. Raises Unauthenticated or AccessUncertain."""
+        if authorization is None:
+            raise Unauthenticated(
+                "this needs an access token: POST /oauth2/token gives one", headers={"WWW-Authenticate": "Bearer"}
+            )
+        visitor = self._known.get(authorization) or self._read(authorization)
+        if visitor.expires <= self._clock():
+            self._known.pop(authorization, None)
+            raise _invalid("the access token has expired")
+        if not self._roster.admits(visitor.principal.client_id, visitor.generation):
+            await self._ask_again(visitor)
+        return visitor
+
+    def sign(self, visitor: Visitor) -> bytes:
+        """The signed principal the services believe; made anew when half its life is over."""
+        now = self._clock()
+        if visitor.principal_until <= now:
+            visitor.signed = self._signer.sign(visitor.principal).encode()
+            visitor.principal_until = now + LIFE_SECONDS / 2
+        return visitor.signed
+
+    def _read(self, authorization: bytes) -> Visitor:
+        scheme, _, token = authorization.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise _invalid("the Authorization header must be: Bearer, a space, the access token")
+        try:
+            read = self._tokens.read(token.decode("ascii"), now=self._clock())
+        except (NotVerified, UnicodeDecodeError) as error:
+            raise _invalid("the access token is not good: ask for a new one") from error
+        if len(self._known) >= self.REMEMBERED:
+            self._forget()
+        visitor = self._known[authorization] = Visitor(read.principal, read.generation, read.expires)
+        return visitor
+
+    async def _ask_again(self, visitor: Visitor) -> None:
+        """A token that the roster does not know may be newer than the roster: look once more."""
+        await self._roster.try_to_refresh()
+        if not self._roster.admits(visitor.principal.client_id, visitor.generation):
+            raise _invalid("the access token has been revoked")
+
+    def _forget(self) -> None:
+        """Make room: what has expired goes, and the older half if that is not enough."""
+        now = self._clock()
+        live = {key: visitor for key, visitor in self._known.items() if visitor.expires > now}
+        if len(live) > self.REMEMBERED // 2:
+            live = dict(list(live.items())[len(live) // 2 :])
+        self._known = live
+
+
+def _invalid(detail: str) -> Unauthenticated:
+    return Unauthenticated(detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
