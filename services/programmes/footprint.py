@@ -24,10 +24,14 @@ class Footprint:
         """The name under which the caller's changes are recorded."""
         return self.principal.client_id
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether the caller acts for every organisation there is."""
+        return self.principal.for_everyone or NATIONAL in self.principal.organisations
+
     def holds(self, code: str) -> bool:
         """Whether the caller acts for the organisation: it is one of its own, or lies within one."""
-        mine = self.principal.organisations
-        return self.principal.for_everyone or self.hierarchy.lies_within(code, mine, self.today)
+        return self.everywhere or self.hierarchy.lies_within(code, self.principal.organisations, self.today)
 
     def sees(self, code: str) -> bool:
         """Whether what is said of the organisation is the caller's business: it holds it, or is held by it."""
@@ -37,7 +41,7 @@ class Footprint:
 
     def held(self) -> frozenset[str] | None:
         """The codes of all organisations that `holds` lets through; None for everyone."""
-        if self.principal.for_everyone or NATIONAL in self.principal.organisations:
+        if self.everywhere:
             return None
         mine = self.principal.organisations
         return mine.union(*(self.hierarchy.members(code, self.today) for code in mine))

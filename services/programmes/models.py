@@ -185,6 +185,11 @@ class Draft(Base):
     revision: Mapped[int]
     changed_at: Mapped[datetime]
 
+    def shown(self) -> dict[str, Any]:
+        """The definition with the state of the draft."""
+        state = {"organisation": self.owner, **_values(self, ("authors", "revision", "changed_at"))}
+        return {**self.document, "id": self.measure, "status": "draft", **state}
+
 
 class Enrolment(Recorded, Base):
     """What was known of an organisation's part in a programme or change idea: its stage since a day."""

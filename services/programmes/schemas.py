@@ -1,4 +1,4 @@
-"""What the registry shows and takes: the shapes of its answers and of what is sent to it."""
+"""What the registry shows: the shapes of its answers. What is sent to it is in `sent.py`."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -9,12 +9,6 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 OdsCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Stage = Literal["aware", "engaged", "testing", "implementing", "embedded"]
-
-
-class Sent(BaseModel):
-    """Something a caller sends: a field that is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Shown(BaseModel):
@@ -168,24 +162,6 @@ AnnotationKind = Literal["change_idea", "pdsa", "step_change", "known_issue"]
 AnnotationStatus = Literal["proposed", "accepted", "withdrawn"]
 
 
-class EnrolmentSent(Sent):
-    """An organisation joins a programme, or takes up one of its change ideas."""
-
-    organisation: OdsCode
-    programme: Slug
-    change_idea: str | None = None
-    stage: Stage = "aware"
-    since: date | None = Field(default=None, description="Today if left out.")
-
-
-class EnrolmentMoved(Sent):
-    """An organisation reached another stage on a day, or left on one."""
-
-    stage: Stage | None = None
-    since: date | None = None
-    until: date | None = Field(default=None, description="The first day it no longer took part.")
-
-
 class StageReached(Shown):
     """A stage, and the day it was reached."""
 
@@ -237,17 +213,6 @@ class Adoption(Stamped):
     items: list[AdoptionPoint]
 
 
-class AnnotationSent(Sent):
-    """Something to draw on charts."""
-
-    kind: AnnotationKind
-    organisation: OdsCode
-    measure: Slug | None = Field(default=None, description="All measures of the organisation if left out.")
-    on: date
-    text: Words
-    evidence: Words | None = Field(default=None, description="What shows a step change; needed for one.")
-
-
 class AnnotationListed(Shown):
     """Something drawn on charts."""
 
@@ -295,3 +260,42 @@ class Changes(Page):
     """A page of the audit."""
 
     items: list[Changed]
+
+
+class Draft(Stamped):
+    """A definition that is being worked on."""
+
+    id: str
+    version: str
+    status: Literal["draft"]
+    organisation: str
+    authors: list[str]
+    revision: int
+    changed_at: datetime
+
+
+class Node(Shown):
+    """An aim, a driver or a change idea; its id is `kind:id`."""
+
+    id: str
+    kind: Literal["aim", "driver", "secondary", "change_idea"]
+    text: str
+    measures: list[str]
+    unverified: bool
+
+
+class DriverDiagram(Stamped):
+    """What serves what: each edge leads `from` a driver or change idea `to` what it serves."""
+
+    programme: str
+    name: str
+    nodes: list[Node]
+    edges: list[dict[str, str]]
+
+
+class Registered(Shown):
+    """What became of the organisations that were sent."""
+
+    registered: int
+    changed: int
+    unchanged: int

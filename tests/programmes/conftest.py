@@ -41,11 +41,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(server: str) -> Iterator[SecretStr]:
-    """The address of an empty registry of one's own."""
+def template() -> str:
+    """The database a test's own is a copy of: an empty registry, unless a file says otherwise."""
+    return TEMPLATE
+
+
+@pytest.fixture
+def url(server: str, template: str) -> Iterator[SecretStr]:
+    """The address of a registry of one's own."""
     name = f"registry_{next(_numbers)}"
     with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name} template {TEMPLATE}")
+        connection.execute(f"create database {name} template {template}")
         yield SecretStr(service_url(server, name))
         connection.execute(f"drop database {name} with (force)")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.programmes import commands, queries, schemas
+from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import KnownAt, Reading, Why, Writing, answer_page, last_id, made
 from services.programmes.footprint import Footprint
 from services.programmes.problems import (
@@ -57,10 +57,10 @@ def list_annotations(
     responses=problems(NotYours, UnknownOrganisation, InvalidAnnotation),
 )
 def annotate(
-    request: Request, sent: schemas.AnnotationSent, caller: Writing, session: Session, reason: Why = None
+    request: Request, body: sent.AnnotationSent, caller: Writing, session: Session, reason: Why = None
 ) -> Response:
     """Record something to draw on charts. A step change is proposed by this; another person accepts it."""
-    row = commands.annotate(session, _note(sent, caller), commands.Act(caller.who, now(), reason))
+    row = commands.annotate(session, _note(body, caller), commands.Act(caller.who, now(), reason))
     shown = queries.annotations.one(session, caller, row.annotation)
     return made(request, shown, f"/v1/annotations/{row.annotation}")
 
@@ -81,14 +81,14 @@ def get_annotation(
 def reword_annotation(
     request: Request,
     annotation: AnnotationId,
-    sent: schemas.AnnotationSent,
+    body: sent.AnnotationSent,
     caller: Writing,
     session: Session,
     reason: Why = None,
 ) -> Response:
     """Change what an annotation says; a step change is proposed anew by this."""
     _demand(request, annotation, caller, session)
-    commands.reword(session, annotation, _note(sent, caller), commands.Act(caller.who, now(), reason))
+    commands.reword(session, annotation, _note(body, caller), commands.Act(caller.who, now(), reason))
     return answer_with_etag(request, queries.annotations.one(session, caller, annotation))
 
 
@@ -117,12 +117,13 @@ def withdraw_annotation(
 
 
 def _demand(request: Request, annotation: str, caller: Footprint, session: Session) -> None:
+    commands.take_turn(session, queries.annotations.KIND, annotation)
     before = queries.annotations.one(session, caller, annotation)
     caller.demand(before["organisation"])
     demand_match(request, before)
 
 
-def _note(sent: schemas.AnnotationSent, caller: Footprint) -> commands.Note:
-    code = queries.organisations.code_of(caller.hierarchy, sent.organisation)
+def _note(body: sent.AnnotationSent, caller: Footprint) -> commands.Note:
+    code = queries.organisations.code_of(caller.hierarchy, body.organisation)
     caller.demand(code)
-    return commands.Note(sent.kind, code, sent.measure, sent.on, sent.text, sent.evidence)
+    return commands.Note(body.kind, code, body.measure, body.on, body.text, body.evidence)

@@ -37,9 +37,10 @@ def remembered(request: Request) -> Hierarchies:
     return kept
 
 
-def hierarchy(
-    kept: Annotated[Hierarchies, Depends(remembered)], session: Session, known_at: KnownAt = None
-) -> Hierarchy:
+Remembered = Annotated[Hierarchies, Depends(remembered)]
+
+
+def hierarchy(kept: Remembered, session: Session, known_at: KnownAt = None) -> Hierarchy:
     """The organisations as known at the instant that is asked about."""
     return kept.known(session, known_at)
 
@@ -47,12 +48,12 @@ def hierarchy(
 AsKnown = Annotated[Hierarchy, Depends(hierarchy)]
 
 
-def reading(caller: MayRead, session: Session, kept: Annotated[Hierarchies, Depends(remembered)]) -> Footprint:
+def reading(caller: MayRead, session: Session, kept: Remembered) -> Footprint:
     """What the caller may see today."""
     return Footprint(caller, kept.known(session), now().date())
 
 
-def writing(caller: MayWrite, session: Session, kept: Annotated[Hierarchies, Depends(remembered)]) -> Footprint:
+def writing(caller: MayWrite, session: Session, kept: Remembered) -> Footprint:
     """What the caller may change today."""
     return Footprint(caller, kept.known(session), now().date())
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.programmes import commands, queries, schemas
+from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import (
     AsKnown,
     Day,
@@ -77,12 +77,12 @@ def list_enrolments(
     responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidEnrolment),
 )
 def enrol(
-    request: Request, sent: schemas.EnrolmentSent, caller: Writing, session: Session, reason: Why = None
+    request: Request, body: sent.EnrolmentSent, caller: Writing, session: Session, reason: Why = None
 ) -> Response:
     """An organisation joins a programme, or takes up one of its change ideas."""
-    code = queries.organisations.code_of(caller.hierarchy, sent.organisation)
+    code = queries.organisations.code_of(caller.hierarchy, body.organisation)
     caller.demand(code)
-    joining = commands.Joining(code, sent.programme, sent.change_idea, sent.stage, sent.since or caller.today)
+    joining = commands.Joining(code, body.programme, body.change_idea, body.stage, body.since or caller.today)
     row = commands.enrol(session, joining, commands.Act(caller.who, now(), reason))
     return made(request, queries.enrolments.one(session, caller, row.enrolment), f"/v1/enrolments/{row.enrolment}")
 
@@ -103,17 +103,18 @@ def get_enrolment(
 def move_enrolment_on(
     request: Request,
     enrolment: EnrolmentId,
-    sent: schemas.EnrolmentMoved,
+    body: sent.EnrolmentMoved,
     caller: Writing,
     session: Session,
     reason: Why = None,
 ) -> Response:
     """The organisation reached another stage, or left (`until`)."""
+    commands.take_turn(session, queries.enrolments.KIND, enrolment)
     before = queries.enrolments.one(session, caller, enrolment)
     caller.demand(before["organisation"])
     demand_match(request, before)
     act = commands.Act(caller.who, now(), reason)
-    commands.move_on(session, enrolment, act, stage=sent.stage, since=sent.since, until=sent.until)
+    commands.move_on(session, enrolment, act, stage=body.stage, since=body.since, until=body.until)
     return answer_with_etag(request, queries.enrolments.one(session, caller, enrolment))
 
 

@@ -2,13 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
-from services.programmes import queries, schemas
-from services.programmes.api.asking import AsKnown, Day, KnownAt, MayRead, answer_page, last_id
-from services.programmes.problems import UnknownOrganisation
-from shared.caching import answer_with_etag
-from shared.db import Session
+from services.programmes import commands, queries, schemas, sent
+from services.programmes.api.asking import (
+    AsKnown,
+    Day,
+    KnownAt,
+    MayRead,
+    Remembered,
+    Why,
+    Writing,
+    answer_page,
+    last_id,
+    made,
+)
+from services.programmes.problems import AlreadyThere, InvalidOrganisation, NotYours, UnknownOrganisation
+from shared.caching import PreconditionFailed, answer_with_etag, demand_match
+from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
 
@@ -86,4 +97,62 @@ def list_successors(
     """Where the organisation's work went, and who stands for it on a day; more than one is a split."""
     return answer_with_etag(
         request, queries.organisations.successors(session, hierarchy, code, at=at, known_at=known_at)
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=schemas.OrganisationInFull | schemas.Registered,
+    responses=problems(NotYours, AlreadyThere, InvalidOrganisation),
+)
+def register_organisations(
+    request: Request,
+    body: Annotated[sent.OrganisationSent | list[sent.OrganisationSent], Body()],
+    caller: Writing,
+    session: Session,
+    kept: Remembered,
+    reason: Why = None,
+) -> Response:
+    """Register an organisation, or up to 10,000 at once (an array), under organisations that you act for.
+
+    One that exists already is a 409 when it is sent alone; in an array it is brought to what is said of it.
+    """
+    act = commands.Act(caller.who, now(), reason)
+    if isinstance(body, list):
+        written = commands.register_organisations(session, [one.state() for one in body], act, caller=caller)
+        unchanged = len(body) - written.registered - written.changed
+        return answer_with_etag(request, {**written._asdict(), "unchanged": unchanged}, status=201)
+    if caller.hierarchy.code_of(body.code) is not None:
+        raise AlreadyThere(f"{body.code} is registered: change it with PUT /v1/organisations/{body.code}")
+    commands.register_organisations(session, [body.state()], act, caller=caller)
+    shown = queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
+    return made(request, shown, f"/v1/organisations/{body.code}")
+
+
+@router.put(
+    "/{code}",
+    response_model=schemas.OrganisationInFull,
+    responses=problems(NotYours, InvalidOrganisation, PreconditionFailed),
+)
+def change_organisation(
+    request: Request,
+    code: Code,
+    body: sent.OrganisationSent,
+    caller: Writing,
+    session: Session,
+    kept: Remembered,
+    reason: Why = None,
+) -> Response:
+    """Change an organisation: send the whole of what is true of it. What it was stays on record."""
+    commands.take_turn(session, queries.organisations.KIND, code)
+    before = queries.organisations.one(session, kept.known(session), code, at=caller.today)
+    if body.code != before["code"]:
+        raise InvalidOrganisation(
+            "a code stays with its organisation", errors=[{"pointer": "/code", "message": "stays"}]
+        )
+    demand_match(request, before)
+    commands.register_organisations(session, [body.state()], commands.Act(caller.who, now(), reason), caller=caller)
+    return answer_with_etag(
+        request, queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
     )

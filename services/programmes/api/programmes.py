@@ -1,15 +1,25 @@
 """Programmes and targets over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.programmes import queries, schemas
-from services.programmes.api.asking import KnownAt, MayRead, answer_page, last_id
+from services.programmes import commands, queries, schemas, sent
+from services.programmes.api.asking import KnownAt, MayRead, Why, Writing, answer_page, last_id, made
+from services.programmes.footprint import Footprint
 from services.programmes.models import Programme, Target
-from services.programmes.problems import UnknownProgramme, UnknownTarget
-from shared.caching import answer_with_etag
-from shared.db import Session
+from services.programmes.problems import (
+    AlreadyThere,
+    InvalidProgramme,
+    InvalidTarget,
+    NotYours,
+    UnknownOrganisation,
+    UnknownProgramme,
+    UnknownTarget,
+)
+from services.programmes.rules.driver_diagram import drawn, driver_diagram
+from shared.caching import PreconditionFailed, answer_with_etag, demand_match
+from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
 
@@ -71,3 +81,132 @@ def list_targets(
 def get_target(request: Request, target: TargetId, _: MayRead, session: Session, known_at: KnownAt = None) -> Response:
     """One target."""
     return answer_with_etag(request, queries.entries.one(session, Target, target, known_at=known_at))
+
+
+@router.post(
+    "/v1/programmes",
+    status_code=201,
+    response_model=schemas.Programme,
+    responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidProgramme),
+)
+def register_programme(
+    request: Request, body: sent.ProgrammeSent, caller: Writing, session: Session, reason: Why = None
+) -> Response:
+    """Register a programme of an organisation that you act for."""
+    owner = _owner(body.organisation, caller)
+    commands.take_turn(session, Programme.__tablename__, body.id)
+    commands.register_programme(session, body.document(), owner, commands.Act(caller.who, now(), reason))
+    return made(request, queries.entries.programme(session, body.id), f"/v1/programmes/{body.id}")
+
+
+@router.put(
+    "/v1/programmes/{programme}",
+    response_model=schemas.Programme,
+    responses=problems(NotYours, UnknownProgramme, InvalidProgramme, PreconditionFailed),
+)
+def revise_programme(
+    request: Request,
+    programme: ProgrammeId,
+    body: sent.ProgrammeSent,
+    caller: Writing,
+    session: Session,
+    reason: Why = None,
+) -> Response:
+    """Revise a programme: send the whole of it. It gets the next version, unless you name a later one."""
+    commands.take_turn(session, Programme.__tablename__, programme)
+    before = queries.entries.programme(session, programme)
+    caller.demand(before["organisation"])
+    demand_match(request, before)
+    if body.id != programme or body.organisation not in (None, before["organisation"]):
+        raise InvalidProgramme("the id of a programme and whose it is stay as they are")
+    document = _next(body.document(), before)
+    commands.revise_programme(session, document, commands.Act(caller.who, now(), reason))
+    return answer_with_etag(request, queries.entries.programme(session, programme))
+
+
+@router.get(
+    "/v1/programmes/{programme}/driver-diagram",
+    response_model=schemas.DriverDiagram,
+    responses=problems(UnknownProgramme),
+)
+def get_driver_diagram(
+    request: Request,
+    programme: ProgrammeId,
+    _: MayRead,
+    session: Session,
+    known_at: KnownAt = None,
+    form: Annotated[Literal["json", "svg"] | None, Query(alias="format", description="By Accept if left out.")] = None,
+) -> Response:
+    """Aims, primary and secondary drivers and change ideas, and what serves what; as JSON or drawn."""
+    shown = queries.entries.programme(session, programme, known_at=known_at)
+    diagram = driver_diagram(shown)
+    if form == "svg" or (form is None and "image/svg+xml" in request.headers.get("Accept", "")):
+        return answer_with_etag(request, drawn(diagram).encode(), media_type="image/svg+xml", headers=VARY)
+    return answer_with_etag(request, diagram | {key: shown[key] for key in ("as_of", "data_version")}, headers=VARY)
+
+
+@router.post(
+    "/v1/targets",
+    status_code=201,
+    response_model=schemas.Target,
+    responses=problems(NotYours, AlreadyThere, InvalidTarget),
+    tags=["targets"],
+)
+def set_target(
+    request: Request, body: sent.TargetSent, caller: Writing, session: Session, reason: Why = None
+) -> Response:
+    """Agree a target for an organisation that you act for."""
+    document = _scoped(body, caller)
+    commands.take_turn(session, Target.__tablename__, body.id)
+    commands.set_target(session, document, commands.Act(caller.who, now(), reason))
+    return made(request, queries.entries.one(session, Target, body.id), f"/v1/targets/{body.id}")
+
+
+@router.put(
+    "/v1/targets/{target}",
+    response_model=schemas.Target,
+    responses=problems(NotYours, UnknownTarget, InvalidTarget, PreconditionFailed),
+    tags=["targets"],
+)
+def revise_target(
+    request: Request, target: TargetId, body: sent.TargetSent, caller: Writing, session: Session, reason: Why = None
+) -> Response:
+    """Revise a target, or say what became of it: send the whole of it. It gets the next version."""
+    commands.take_turn(session, Target.__tablename__, target)
+    before = queries.entries.one(session, Target, target)
+    caller.demand(before["organisation"])
+    demand_match(request, before)
+    if body.id != target:
+        raise InvalidTarget("the id of a target stays as it is")
+    document = _next(_scoped(body, caller), before)
+    commands.revise_target(session, document, commands.Act(caller.who, now(), reason))
+    return answer_with_etag(request, queries.entries.one(session, Target, target))
+
+
+VARY = {"Vary": "Accept"}
+
+
+def _owner(organisation: str | None, caller: Footprint) -> str:
+    if organisation is None:
+        if caller.principal.for_everyone or len(caller.principal.organisations) != 1:
+            message = "say whose programme it is"
+            raise InvalidProgramme(message, errors=[{"pointer": "/organisation", "message": message}])
+        organisation = next(iter(caller.principal.organisations))
+    code = queries.organisations.code_of(caller.hierarchy, organisation)
+    caller.demand(code)
+    return code
+
+
+def _scoped(body: sent.TargetSent, caller: Footprint) -> dict[str, Any]:
+    """The target with the code of its scope, which the caller must act for."""
+    code = caller.hierarchy.code_of(body.scope)
+    if code is None:
+        message = f"{body.scope!r} is not a registered organisation"
+        raise InvalidTarget(message, errors=[{"pointer": "/scope", "message": message}])
+    caller.demand(code)
+    return body.document() | {"scope": code}
+
+
+def _next(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Without the version that was read and sent back: the revision gets the next."""
+    return {key: value for key, value in document.items() if key != "version" or value != before["version"]}

@@ -89,7 +89,7 @@ def withdraw(session: Session, annotation: str, act: Act) -> Annotation:
 
 def current(session: Session, annotation: str) -> Annotation:
     """The annotation as it stands, unless withdrawn. Raises UnknownAnnotation."""
-    query = select(Annotation).where(Annotation.known(None), Annotation.annotation == annotation).with_for_update()
+    query = select(Annotation).where(Annotation.known(None), Annotation.annotation == annotation)
     row = session.scalars(query).one_or_none()
     if row is None or row.status == "withdrawn":
         raise UnknownAnnotation

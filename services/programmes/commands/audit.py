@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from shared.db import driver
@@ -32,6 +33,14 @@ class Line(NamedTuple):
     owner: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+
+
+def take_turn(session: Session, kind: str, subject: str) -> None:
+    """Wait until nobody else is changing this thing, and keep others waiting until the transaction ends.
+
+    Taken before a change is compared with what is there (`If-Match`), so that nothing can come in between.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{subject}", 0))))
 
 
 def record(session: Session, act: Act, lines: Iterable[Line]) -> None:

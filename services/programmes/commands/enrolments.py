@@ -67,7 +67,7 @@ def move_on(
 
 def current(session: Session, enrolment: str) -> Enrolment:
     """The enrolment as it stands. Raises UnknownEnrolment."""
-    query = select(Enrolment).where(Enrolment.known(None), Enrolment.enrolment == enrolment).with_for_update()
+    query = select(Enrolment).where(Enrolment.known(None), Enrolment.enrolment == enrolment)
     row = session.scalars(query).one_or_none()
     if row is None:
         raise UnknownEnrolment

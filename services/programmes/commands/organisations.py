@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from services.programmes import models
 from services.programmes.commands.audit import Act, Line, record
 from services.programmes.commands.entries import SOURCE, fingerprint
+from services.programmes.footprint import NATIONAL, Footprint
 from services.programmes.hierarchy import read
 from services.programmes.models import Recorded, among
 from services.programmes.problems import InvalidOrganisation
@@ -47,26 +48,46 @@ class Written(NamedTuple):
     changed: int
 
 
-def register_organisations(session: Session, states: Sequence[Organisation], act: Act) -> Written:
+def register_organisations(
+    session: Session, states: Sequence[Organisation], act: Act, *, caller: Footprint | None = None
+) -> Written:
     """Make these the current states of their organisations, as `write` does, if the registry then makes sense.
 
-    Raises InvalidOrganisation, naming every place, for a parent or successor that is not registered, overlapping
-    edges, a cycle, or an identifier that names two organisations.
+    Raises NotYours unless the caller (None: the operator) acts for each of them, or for every parent of a new one;
+    InvalidOrganisation, naming every place, for a parent or successor that is not registered, overlapping edges, a
+    cycle, or an identifier that names two organisations.
     """
     _one_at_a_time(session)
     stated = {state.code: state for state in states}
     if len(stated) < len(states):
         raise InvalidOrganisation("the same code is given twice: give each organisation once")
-    everyone = {one.code: one for one in read(session)} | stated
+    before = {one.code: one for one in read(session)}
+    if caller is not None:
+        _demand_right(caller, stated, before)
+    _demand_sense(stated, before)
+    return write(session, states, act)
+
+
+def _demand_right(caller: Footprint, stated: Mapping[str, Organisation], before: Mapping[str, Organisation]) -> None:
+    for code, state in stated.items():
+        old = before.get(code)
+        had = {(edge.parent, edge.hierarchy) for edge in old.edges} if old is not None else set()
+        newly = {edge.parent for edge in state.edges if (edge.parent, edge.hierarchy) not in had}
+        # What comes new with it is asked about in its own turn; what has no place at all is the nation's to register.
+        wanted = {code} if old is not None else set() if newly else {NATIONAL}
+        for one in wanted | {parent for parent in newly if parent in before or parent not in stated}:
+            caller.demand(one)
+
+
+def _demand_sense(stated: Mapping[str, Organisation], before: Mapping[str, Organisation]) -> None:
     places = {code: number for number, code in enumerate(stated)}
     errors = [
         {"pointer": f"/{places[code]}", "message": f"{code}: {message}"}
-        for code, message in problems(everyone.values())
+        for code, message in problems({**before, **stated}.values())
         if code in stated
     ]
     if errors:
         raise InvalidOrganisation("; ".join(error["message"] for error in errors[:3]), errors=errors)
-    return write(session, states, act)
 
 
 def write(session: Session, states: Sequence[Organisation], act: Act) -> Written:
