@@ -1,0 +1,14 @@
+"""The client of the patient-safety improvement platform, for suppliers of rows and for analysts.
+
+from psip import Client
+
+with Client("https://psip.example", "my-client", "my-secret") as client:
+    receipt = client.submit("births-2026-10.csv", feed="births")
+    preterm = client.series("mn-preterm", "RGT").to_polars()
+"""
+
+from psip.answers import Receipt, Series
+from psip.client import Client
+from psip.problems import PsipProblem
+
+__all__ = ["Client", "PsipProblem", "Receipt", "Series"]

@@ -1,0 +1,55 @@
+"""What is sent: rows, bytes or a file, each as a body that can be sent again from its beginning."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeAlias
+
+Rows: TypeAlias = Iterable[Mapping[str, Any]]
+
+CSV = "text/csv"
+TYPES = {
+    ".csv": CSV,
+    ".txt": CSV,
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+"""The type of a file by how its name ends."""
+ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
+"""How a file is compressed, by how its name ends after that: `births.csv.gz`."""
+
+
+class Body(NamedTuple):
+    """A body: how to open it (each attempt opens it anew), and the headers that say what it is."""
+
+    open: Callable[[], AbstractContextManager[bytes | IO[bytes]]]
+    headers: dict[str, str]
+
+
+def body_of(what: Rows | Path | str | bytes | None, content_type: str | None) -> Body:
+    """The body for rows (mappings of column to value), bytes, or a path; a file is streamed, never read whole.
+
+    Raises ValueError for a file whose name does not tell its type where `content_type` does not either.
+    """
+    if what is None:
+        return Body(lambda: nullcontext(b""), {})
+    if isinstance(what, bytes):
+        return Body(lambda: nullcontext(what), {"Content-Type": content_type or CSV})
+    if isinstance(what, str | Path):
+        return _file(Path(what), content_type)
+    lines = "\n".join(json.dumps(dict(row), default=str, allow_nan=False) for row in what).encode()
+    return Body(lambda: nullcontext(lines), {"Content-Type": TYPES[".ndjson"]})
+
+
+def _file(path: Path, content_type: str | None) -> Body:
+    encoding = ENCODINGS.get(path.suffix.lower())
+    inner = path.with_suffix("") if encoding else path
+    kind = content_type or TYPES.get(inner.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{path.name}: the name does not tell what the file is; give content_type, like {CSV!r}")
+    headers = {"Content-Type": kind} | ({"Content-Encoding": encoding} if encoding else {})
+    return Body(lambda: path.open("rb"), headers)
