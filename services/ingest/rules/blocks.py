@@ -18,18 +18,20 @@ class Block:
     `frame` has one String column for each column of the file (named as sent, blank cells null) and `line` (Int64: the
     line of the file, the row of a JSON array, or the row of a sheet). `faults` (see `faults.FAULTS`) are those found
     while reading; a row with an error among them is in `frame`, padded or cut to fit, so that every row is counted.
+    `tidy` says that no cell begins or ends with white space (false where nobody looked).
     """
 
     frame: pl.DataFrame
     faults: pl.DataFrame
+    tidy: bool = False
 
 
-def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] = ()) -> Block:
+def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] = (), *, tidy: bool = False) -> Block:
     """A block from text cells and their lines."""
     empty = [name for name in cells.columns if (cells[name] == "").any()]
     numbers = lines.cast(pl.Int64).alias(LINE).to_frame()
     frame = cells.with_columns(pl.col(empty).replace("", None)).hstack(numbers) if cells.width else numbers
-    return Block(frame, pl.concat([no_faults(), *found]))
+    return Block(frame, pl.concat([no_faults(), *found]), tidy)
 
 
 def column_names(header: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from services.ingest.rules.dates import Written, dates, datetimes, fast_dates, fast_datetimes
+from services.ingest.rules.dates import Written, dates, datetimes, fast_dates, fast_datetimes, plausible
 from services.ingest.rules.feeds import Field
 from shared.contracts.periods import Period
 
@@ -54,8 +54,18 @@ def fast(fields: Sequence[Field], cells: pl.DataFrame) -> pl.DataFrame:
     return cells.select(_FAST[one.type](one, cells[one.name]).alias(one.name) for one in fields)
 
 
+def possible(values: pl.Series) -> pl.Series:
+    """Values without dates of other centuries and numbers that are none (infinity)."""
+    if values.dtype.is_temporal():
+        return plausible(values)
+    if values.dtype.is_float() and not values.is_finite().all():
+        return values.set(~values.is_finite(), None)
+    return values
+
+
 def typed(field: Field, cells: pl.Series, values: pl.Series, written: Written) -> Typed:
     """Read what the fast reading left of one column. `written` remembers how its dates were written so far."""
+    values = possible(values)
     found = Typed(values)
     if values.null_count() > cells.null_count():
         left = values.is_null() & cells.is_not_null()
@@ -131,11 +141,6 @@ def _decimals(_: Field, cells: pl.Series) -> pl.DataFrame:
     return _explained(cells, None, [*_NUMBERS, *((pattern, "not-a-number", hint) for pattern, hint in _WHY_NOT)])
 
 
-def _fast_decimals(field: Field, _: pl.Series) -> pl.Expr:
-    values = pl.col(field.name).cast(pl.Float64, strict=False)
-    return pl.when(values.is_finite()).then(values)
-
-
 _TRUTHS = {
     **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "y", "Y", "1", "t", "T"), True),
     **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "n", "N", "0", "f", "F"), False),
@@ -143,15 +148,18 @@ _TRUTHS = {
 
 
 def _texts(field: Field, cells: pl.Series) -> pl.DataFrame:
+    short = cells.set(cells.str.contains(f"{EXCEL_ERROR}|{EXCEL_SCIENTIFIC}"), None)
+    if field.longest is not None:
+        short = short.set(short.str.len_chars() > field.longest, None)
     table = [(EXCEL_ERROR, "excel-error", ""), (EXCEL_SCIENTIFIC, "excel-scientific", "")]
-    return _explained(cells, None, [*table, (r"(?s).", "too-long", f"at most {field.longest} characters")])
+    return _explained(cells, short, [*table, ("", "too-long", f"at most {field.longest} characters")])
 
 
 def _fast_texts(field: Field, _: pl.Series) -> pl.Expr:
     cells = pl.col(field.name)
     good = ~cells.str.contains(f"{EXCEL_ERROR}|{EXCEL_SCIENTIFIC}")
     if field.longest is not None:
-        good = good & (cells.str.len_chars() <= field.longest)
+        good = good & (cells.str.len_bytes() <= field.longest)
     return pl.when(good).then(cells)
 
 
@@ -212,12 +220,13 @@ def _period(text: str) -> str | None:
 
 
 def _organisations(_: Field, cells: pl.Series) -> pl.DataFrame:
-    return _explained(cells, None, [(EXCEL_ERROR, "excel-error", ""), ("", "not-an-organisation-code", "")])
+    upper = cells.str.to_uppercase()
+    code = upper.set(~upper.str.contains(ORGANISATION), None)
+    return _explained(cells, code, [(EXCEL_ERROR, "excel-error", ""), ("", "not-an-organisation-code", "")])
 
 
 def _fast_organisations(field: Field, _: pl.Series) -> pl.Expr:
-    upper = pl.col(field.name).str.to_uppercase()
-    return pl.when(upper.str.contains(ORGANISATION)).then(upper)
+    return pl.when(pl.col(field.name).str.contains(ORGANISATION)).then(pl.col(field.name))
 
 
 def _fast_codes(field: Field, _: pl.Series) -> pl.Expr:
@@ -228,7 +237,7 @@ _FAST: dict[str, Callable[[Field, pl.Series], pl.Expr]] = {
     "text": _fast_texts,
     "code": _fast_codes,
     "integer": lambda field, _: pl.col(field.name).cast(pl.Int64, strict=False),
-    "decimal": _fast_decimals,
+    "decimal": lambda field, _: pl.col(field.name).cast(pl.Float64, strict=False),
     "boolean": lambda field, _: pl.col(field.name).replace_strict(_TRUTHS, default=None, return_dtype=pl.Boolean),
     "date": lambda field, _: fast_dates(pl.col(field.name)),
     "datetime": lambda field, cells: fast_datetimes(pl.col(field.name), cells),

@@ -11,6 +11,7 @@ the file a fault (`Written.too_late`). Two-digit years and day numbers of a spre
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -68,7 +69,7 @@ class Written:
 
 def fast_dates(cells: pl.Expr) -> pl.Expr:
     """Cells that are ISO dates; all others null."""
-    return _plausible(cells.str.to_date("%Y-%m-%d", strict=False))
+    return cells.str.to_date("%Y-%m-%d", strict=False)
 
 
 def fast_datetimes(cells: pl.Expr, sample: pl.Series) -> pl.Expr:
@@ -78,11 +79,15 @@ def fast_datetimes(cells: pl.Expr, sample: pl.Series) -> pl.Expr:
     if len(text) not in _ISO or text[10] not in "T ":
         return pl.lit(None, dtype=pl.Datetime("us"))
     form = f"%Y-%m-%d{text[10]}{_ISO[len(text)]}"
-    return _plausible(cells.str.to_datetime(form, strict=False, time_unit="us"))
+    return cells.str.to_datetime(form, strict=False, time_unit="us")
 
 
-def _plausible(values: pl.Expr) -> pl.Expr:
-    return pl.when(values.is_between(pl.date(_EARLIEST, 1, 1), pl.date(_LATEST, 12, 31))).then(values)
+def plausible(values: pl.Series) -> pl.Series:
+    """Dates and instants of our time; a year like 26 or 20260 is a slip of the pen."""
+    first, last = values.min(), values.max()
+    if not isinstance(first, date) or not isinstance(last, date) or (first.year >= _EARLIEST and last.year <= _LATEST):
+        return values
+    return values.set(~values.dt.year().is_between(_EARLIEST, _LATEST), None)
 
 
 def dates(cells: pl.Series) -> Reading:
@@ -109,7 +114,7 @@ def _any_date(cells: pl.Series) -> pl.Series:
         *(cells.str.to_date(form, strict=False) for form in _WITH_MONTH_NAMES),
         eight.str.to_date("%Y%m%d", strict=False),
     )
-    return pl.select(_plausible(read)).to_series()
+    return plausible(pl.select(read).to_series())
 
 
 def datetimes(cells: pl.Series) -> Reading:

@@ -18,7 +18,7 @@ from services.ingest.rules.encodings import BLOCK, as_text, mended
 from services.ingest.rules.faults import WITHHELD, Unreadable, faults, of_the_file
 from services.ingest.rules.identity import found_in, identifiable
 
-_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+_NEWLINE, _RETURN, _SPACE, _QUOTE = 10, 13, 32, 34
 _PATIENT_ROWS = 50_000
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -34,7 +34,7 @@ def csv_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
     rows = False
     for one in reader.blocks(chain([first[header.size :]], pieces)):
         rows = rows or not one.frame.is_empty()
-        yield Block(one.frame, pl.concat([*notes, one.faults]))
+        yield Block(one.frame, pl.concat([*notes, one.faults]), one.tidy)
         notes = []
     if not rows:
         raise Unreadable("header-only", "The file has column names and no rows.", line=header.lines)
@@ -106,6 +106,7 @@ class _Layout:
     ends: np.ndarray
     counts: np.ndarray
     lines: np.ndarray
+    newlines: int
     well_formed: bool
 
 
@@ -171,8 +172,8 @@ class _Reader:
             padded, fault = self._ragged(rows, layout.lines[ragged].tolist())
             frame = pl.concat([frame, padded]).sort(LINE)
             found.append(fault)
-        self.line += data.count(b"\n")
-        return _without_blank_rows(frame, found)
+        self.line += layout.newlines
+        return _without_blank_rows(frame, found, tidy=_tidy(data, layout.newlines))
 
     def _cells(self, record: str) -> list[str]:
         return next(csv.reader([record.rstrip("\r").replace("\r", " ")], delimiter=self.delimiter), [])
@@ -273,8 +274,18 @@ def _layout(data: bytes, delimiter: int, line: int) -> _Layout:
         delimiters = delimiters[np.searchsorted(quotes, delimiters) % 2 == 0]
         well_formed = _well_formed(octets, quotes, delimiter)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-    counts = np.diff(np.searchsorted(delimiters, ends), prepend=0)
-    return _Layout(starts, ends, counts, line + np.searchsorted(newlines, starts), well_formed)
+    lines = line + (np.arange(len(ends)) if ends is newlines else np.searchsorted(newlines, starts))
+    return _Layout(starts, ends, _counts(starts, ends, delimiters), lines, len(newlines), well_formed)
+
+
+def _counts(starts: np.ndarray, ends: np.ndarray, delimiters: np.ndarray) -> np.ndarray:
+    """How many delimiters lie between each start and its end."""
+    each = len(delimiters) // max(1, len(ends))
+    if each and each * len(ends) == len(delimiters):
+        table = delimiters.reshape(-1, each)
+        if (table[:, 0] >= starts).all() and (table[:, -1] < ends).all():
+            return np.full(len(ends), each)
+    return np.diff(np.searchsorted(delimiters, ends), prepend=0)
 
 
 def _well_formed(octets: np.ndarray, quotes: np.ndarray, delimiter: int) -> bool:
@@ -291,11 +302,19 @@ def _joined(blocks: list[Block]) -> Block:
     return Block(pl.concat([one.frame for one in blocks]), pl.concat([one.faults for one in blocks]))
 
 
-def _without_blank_rows(frame: pl.DataFrame, found: list[pl.DataFrame]) -> Block:
+def _tidy(data: bytes, newlines: int) -> bool:
+    """Whether there is no white space at all but line ends."""
+    if not data.isascii():
+        return False
+    returns = data.count(b"\r\n") if b"\r" in data else 0
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) <= _SPACE)) == newlines + returns
+
+
+def _without_blank_rows(frame: pl.DataFrame, found: list[pl.DataFrame], *, tidy: bool = False) -> Block:
     """Spreadsheets leave rows of nothing but commas behind; they are passed over, with a warning each."""
     cells = frame[:, :-1]
     if not cells.width or not (frame[:, 0].is_null() | (frame[:, 0] == "")).any():
-        return block(cells, frame[LINE], found)
+        return block(cells, frame[LINE], found, tidy=tidy)
     blank = cells.select(pl.all_horizontal(pl.all().is_null() | (pl.all() == ""))).to_series()
     if blank.any():
         found = [*found, faults(frame[LINE].filter(blank), "blank-row", severity="warning")]
@@ -303,4 +322,4 @@ def _without_blank_rows(frame: pl.DataFrame, found: list[pl.DataFrame]) -> Block
         gone = pl.concat(found)
         ragged_blank = (gone["code"] == "ragged-row") & ~gone["line"].is_in(frame[LINE].implode())
         found = [gone.filter(~ragged_blank)]
-    return block(frame[:, :-1], frame[LINE], found)
+    return block(frame[:, :-1], frame[LINE], found, tidy=tidy)

@@ -23,15 +23,19 @@ class SeenRows:
 
         The rows are remembered. All three have the same height; lines ascend.
         """
-        hashes = key.hash_rows(_KEY_SEED).to_numpy()
+        hashes = key.hash_rows(_KEY_SEED)
         contents = (content.hash_rows(_CONTENT_SEED).to_numpy() >> np.uint64(32)).astype(np.uint32)
         numbers = lines.to_numpy().astype(np.uint32)
-        order = np.argsort(hashes, kind="stable")
-        first_at, first_of = _firsts(hashes[order])
-        first_content = contents[order][first_at]
-        first_line = numbers[order][first_at]
+        order = (
+            pl.DataFrame({"key": hashes, "at": pl.int_range(len(hashes), eager=True)})
+            .sort("key", "at")["at"]
+            .to_numpy()
+        )
+        ordered = hashes.to_numpy()[order]
+        first_at, first_of = _firsts(ordered)
+        first = order[first_at]
+        first_content, first_line, unique = contents[first], numbers[first], ordered[first_at]
         is_new = np.ones(len(first_at), dtype=bool)
-        unique = hashes[order][first_at]
         for keys, their_content, their_line in self._segments:
             place = np.minimum(np.searchsorted(keys, unique), len(keys) - 1)
             hit = keys[place] == unique

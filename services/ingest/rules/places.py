@@ -71,9 +71,7 @@ class Places:
         columns = self._feed.organisation
         if sent is None:
             said = pl.lit(self._organisation, dtype=pl.String)
-            sent = rows.select(
-                pl.coalesce(*(pl.col(name).str.to_uppercase() for name in columns), said).alias(ORGANISATION)
-            )[ORGANISATION]
+            sent = rows.select(pl.coalesce(*columns, said).alias(ORGANISATION))[ORGANISATION]
         codes = {text: one.code for text in sent.drop_nulls().unique() if (one := self._organisations.get(text))}
         resolved = sent.replace_strict(codes, default=None, return_dtype=pl.String)
         self._judge_absence(sent, columns, found, unread, "no-organisation", "an organisation code, like RGT")

@@ -30,6 +30,7 @@ from services.ingest.rules.reference import Reference
 _IDENTIFIABLE = "identifiable-data"
 _ONE_DIGIT = f"^(?:{'|'.join(digit + '{10}' for digit in '0123456789')})$"
 ACCEPTED, WAITING, REJECTED, DUPLICATE = "accepted", "waiting", "rejected", "duplicate"
+_OUTCOMES = pl.Series([ACCEPTED, REJECTED, DUPLICATE, WAITING])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class Checker:
         found = Findings(block.frame[LINE], block.faults)
         self._judge_header(header, found)
         self._judge_strangers(block.frame, header, found)
-        cells = cleaned(block.frame.select(pl.col(sent).alias(name) for sent, name in header.columns.items()))
+        cells = block.frame.select(pl.col(sent).alias(name) for sent, name in header.columns.items())
+        cells = cells if block.tidy else cleaned(cells)
         columns = self._judge_cells(cells, found)
         rows = self._rows(columns, len(found.lines))
         unread = {name: one.code.is_not_null() for name, one in columns.items() if one.code is not None}
@@ -321,14 +323,14 @@ class Checker:
         rejected = found.rejected
         repeats = repeats & ~rejected
         waits = waits & ~rejected & ~repeats
-        outcome = np.select([rejected, repeats, waits], [REJECTED, DUPLICATE, WAITING], ACCEPTED)
+        outcome = np.select([rejected, repeats, waits], [1, 2, 3], 0)
         kept = placed.drop([one.name for one in self._feed.fields if not one.keep and one.name in placed.columns])
         landed = ~(rejected | repeats | waits)
         return Verdict(
             accepted=kept if landed.all() else kept.filter(pl.Series(landed)),
             waiting=kept.filter(pl.Series(waits)),
             faults=found.faults,
-            outcomes=pl.DataFrame({LINE: found.lines, "outcome": pl.Series(outcome, dtype=pl.String)}),
+            outcomes=pl.DataFrame({LINE: found.lines, "outcome": _OUTCOMES.gather(outcome)}),
         )
 
 

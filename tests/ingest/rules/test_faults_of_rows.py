@@ -244,3 +244,11 @@ def test_figures_of_a_measure_not_yet_known_wait(judge, counts):
 def test_every_code_that_is_given_has_a_meaning_and_a_remedy():
     assert {code for _, _, code, _, _ in CELLS if code} <= set(REMEDIES)
     assert all(one.meaning and one.remedy for one in REMEDIES.values())
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\u00a0", "\u2003", "\r"])
+def test_white_space_round_a_value_does_not_count(birth, space):
+    judged = birth(baby_id=f"{space}B1{space}", outcome=f"01{space}", gestation=f"{space}275", notes=space)
+
+    assert judged.errors == []
+    assert judged.accepted.select("baby_id", "outcome", "gestation", "notes").row(0) == ("B1", "01", 275, None)

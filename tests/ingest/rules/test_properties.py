@@ -94,8 +94,10 @@ def mended(column):
 
 
 def crossing(first):
-    """Rules between columns can only be judged once both values can be read."""
-    return {"weightless", "booked-after-birth"} if first.errors else set()
+    """What is said of two columns together can only be judged once both can be read."""
+    return (
+        {"weightless", "booked-after-birth", "organisation-not-open", "organisation-closed"} if first.errors else set()
+    )
 
 
 def test_a_file_is_known_by_its_records_across_blocks(judge, births):
