@@ -1,22 +1,18 @@
-"""A registry on a real PostgreSQL: one server for the run, a fresh database for each test that asks."""
+"""A registry on a real PostgreSQL, and ways to ask it things as anybody."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import httpx
-import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from deploy.databases import service_url
-from deploy.migrate import migrate
-from deploy.postgres import Postgres
 from services.programmes.app import create_app
-from services.programmes.commands import Act, register_organisations
+from services.programmes.commands import Act, Loaded, load_catalogue, register_organisations
+from services.programmes.rules.catalogue import Catalogue
 from services.programmes.rules.organisations import Organisation
 from services.programmes.settings import ProgrammesSettings
 from shared.contracts.event import Event
@@ -25,42 +21,7 @@ from shared.messaging.bus import Message
 from shared.messaging.cloudevents import decode
 from shared.principal import HEADER, Principal, Signer, new_key
 
-TEMPLATE = "registry_template"
 REGISTERED = datetime(2026, 5, 1, 9, tzinfo=UTC)
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that holds a migrated, empty registry to copy from."""
-    with Postgres(tmp_path_factory.mktemp("postgres")) as postgres:
-        with psycopg.connect(postgres.server_url, dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"create database {TEMPLATE}")
-        migrate("programmes", SecretStr(postgres.url(TEMPLATE)))
-        yield postgres.server_url
-
-
-@pytest.fixture
-def template() -> str:
-    """The database a test's own is a copy of: an empty registry, unless a file says otherwise."""
-    return TEMPLATE
-
-
-@pytest.fixture
-def url(server: str, template: str) -> Iterator[SecretStr]:
-    """The address of a registry of one's own."""
-    name = f"registry_{next(_numbers)}"
-    with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name} template {template}")
-        yield SecretStr(service_url(server, name))
-        connection.execute(f"drop database {name} with (force)")
-
-
-@pytest.fixture
-def database(url: SecretStr) -> Iterator[Database]:
-    database = Database(url, pool_size=2)
-    yield database
-    database.close()
 
 
 class Registry:
@@ -116,7 +77,33 @@ class Registry:
         events = [decode(message)[0] for message in messages]
         return [event for event in events if isinstance(event, kind)]
 
+    def load(self, catalogue: Catalogue, *, now: datetime = REGISTERED) -> Loaded:
+        """Load a catalogue."""
+        with self.database.session() as session:
+            return load_catalogue(session, catalogue, now=now)
+
+    def forget_events(self) -> None:
+        """Empty the outbox, as the relay would."""
+        with self.database.session() as session:
+            session.execute(text("delete from outbox"))
+
+
+@pytest.fixture(scope="session")
+def new_registry(new_database: Callable[[str | None], SecretStr]) -> Iterator[Callable[[], Registry]]:
+    """Make an empty registry on a database of its own."""
+    databases: list[Database] = []
+
+    def make() -> Registry:
+        url = new_database("programmes")
+        databases.append(Database(url, pool_size=2))
+        return Registry(databases[-1], url)
+
+    yield make
+    for database in databases:
+        database.close()
+
 
 @pytest.fixture
-def registry(database: Database, url: SecretStr) -> Registry:
-    return Registry(database, url)
+def registry(new_registry: Callable[[], Registry]) -> Registry:
+    """An empty registry of one's own, to change."""
+    return new_registry()

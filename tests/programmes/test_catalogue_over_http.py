@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from sqlalchemy import text
 
-from services.programmes.commands import Loaded, load_catalogue
+from services.programmes.commands import Loaded
 from services.programmes.problems import PublishedOtherwise
 from services.programmes.rules.catalogue import load
 from shared.contracts.event import Event
@@ -25,14 +25,18 @@ CATALOGUE = load()
 LISTS = ("programmes", "measures", "targets", "feeds")
 
 
-def load_into(registry, catalogue=CATALOGUE, *, now=LOADED):
-    with registry.database.session() as session:
-        return load_catalogue(session, catalogue, now=now)
+@pytest.fixture(scope="module")
+def national(new_registry):
+    """To be read only."""
+    registry = new_registry()
+    registry.load(CATALOGUE, now=LOADED)
+    return registry
 
 
 @pytest.fixture
-def national(registry):
-    load_into(registry)
+def changing(registry):
+    """To be changed."""
+    registry.load(CATALOGUE, now=LOADED)
     return registry
 
 
@@ -47,7 +51,7 @@ def whole_list(registry, path):
 
 
 def test_loading_writes_everything_once(registry):
-    assert load_into(registry) == Loaded(
+    assert registry.load(CATALOGUE) == Loaded(
         organisations=len(CATALOGUE.organisations),
         feeds=len(CATALOGUE.feeds),
         programmes=len(CATALOGUE.programmes),
@@ -56,10 +60,10 @@ def test_loading_writes_everything_once(registry):
     )
 
 
-def test_loading_the_same_again_writes_and_publishes_nothing(national):
-    before = len(national.published(Event))
-    assert load_into(national, load(), now=LOADED + timedelta(days=1)) == Loaded()
-    assert len(national.published(Event)) == before
+def test_loading_the_same_again_writes_and_publishes_nothing(changing):
+    before = len(changing.published(Event))
+    assert changing.load(load(), now=LOADED + timedelta(days=1)) == Loaded()
+    assert len(changing.published(Event)) == before
 
 
 @pytest.mark.parametrize(
@@ -81,24 +85,22 @@ def test_a_published_feed_carries_its_code_lists(national):
     assert births.spec["code_lists"]["PREGNANCY_OUTCOME"]["01"] == "Live birth"
 
 
-def test_a_changed_measure_needs_a_new_version(national):
+def test_a_changed_measure_needs_a_new_version(changing):
     changed = msgspec.structs.replace(
         CATALOGUE, measures={"ch-falls": {**CATALOGUE.measures["ch-falls"], "name": "Something else"}}
     )
     with pytest.raises(PublishedOtherwise, match=r"ch-falls 1\.0\.0"):
-        load_into(national, changed)
+        changing.load(changed)
 
 
-def test_a_new_version_supersedes_and_the_old_one_stays(national):
+def test_a_new_version_supersedes_and_the_old_one_stays(changing):
     newer = {**CATALOGUE.measures["ch-falls"], "name": "Falls, counted anew", "version": "1.1.0"}
-    loaded = load_into(
-        national, msgspec.structs.replace(CATALOGUE, measures={"ch-falls": newer}), now=LOADED + timedelta(1)
-    )
+    loaded = changing.load(msgspec.structs.replace(CATALOGUE, measures={"ch-falls": newer}), now=LOADED + timedelta(1))
     assert loaded == Loaded(measures=1)
-    assert national.get("/v1/measures/ch-falls")["name"] == "Falls, counted anew"
-    assert national.get("/v1/measures/ch-falls/versions/1.0.0")["name"] == CATALOGUE.measures["ch-falls"]["name"]
-    assert national.get(f"/v1/measures/ch-falls?known_at={LOADED:%Y-%m-%dT%H:%M:%S}Z")["version"] == "1.0.0"
-    assert [one["version"] for one in national.get("/v1/measures/ch-falls/versions")["items"]] == ["1.1.0", "1.0.0"]
+    assert changing.get("/v1/measures/ch-falls")["name"] == "Falls, counted anew"
+    assert changing.get("/v1/measures/ch-falls/versions/1.0.0")["name"] == CATALOGUE.measures["ch-falls"]["name"]
+    assert changing.get(f"/v1/measures/ch-falls?known_at={LOADED:%Y-%m-%dT%H:%M:%S}Z")["version"] == "1.0.0"
+    assert [one["version"] for one in changing.get("/v1/measures/ch-falls/versions")["items"]] == ["1.1.0", "1.0.0"]
 
 
 def test_what_was_published_cannot_be_altered_in_the_database_either(national):

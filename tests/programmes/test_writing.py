@@ -1,14 +1,10 @@
 """Changing the registry: who may, what is refused, what is kept, and that a second person publishes."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from deploy.databases import service_url
-from services.programmes.commands import load_catalogue
 from services.programmes.rules.catalogue import load
 from services.programmes.rules.organisations import Organisation
 from shared.contracts.programmes import (
@@ -20,10 +16,8 @@ from shared.contracts.programmes import (
     ProgrammePublished,
     TargetSet,
 )
-from shared.db import Database
 
 CATALOGUE = load()
-LOADED = datetime(2026, 5, 1, 9, tzinfo=UTC)
 READ_AND_WRITE = "programmes:read programmes:write"
 
 A_HOME = {
@@ -80,23 +74,19 @@ A_STEP = AN_ANNOTATION | {
 }
 
 
-@pytest.fixture(scope="session")
-def loaded(server):
-    """The name of a database that holds the catalogue, to copy from."""
-    name = "registry_loaded"
-    with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name} template registry_template")
-    database = Database(SecretStr(service_url(server, name)), pool_size=1)
-    with database.session() as session:
-        load_catalogue(session, CATALOGUE, now=LOADED)
-        session.execute(text("delete from outbox"))
-    database.close()
-    return name
+@pytest.fixture(scope="module")
+def untouched(new_registry):
+    """A registry with the catalogue, for what must not change it."""
+    registry = new_registry()
+    registry.load(CATALOGUE)
+    return registry
 
 
 @pytest.fixture
-def template(loaded):
-    return loaded
+def registry(registry):
+    registry.load(CATALOGUE)
+    registry.forget_events()
+    return registry
 
 
 class Caller:
@@ -164,22 +154,23 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-def test_somebody_unknown_changes_nothing(registry, method, path, body):
-    assert registry.send(method, f"/v1{path}", json=body).status_code == 401
+def test_somebody_unknown_changes_nothing(untouched, method, path, body):
+    assert untouched.send(method, f"/v1{path}", json=body).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-def test_reading_is_not_writing(registry, method, path, body):
-    reader = Caller(registry, "reader", "*", scopes="programmes:read")
+def test_reading_is_not_writing(untouched, method, path, body):
+    reader = Caller(untouched, "reader", "*", scopes="programmes:read")
     refused(reader(method, path, body), 403, "forbidden")
 
 
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-def test_writing_for_an_organisation_that_is_not_yours_is_refused(registry, elsewhere, method, path, body):
+def test_writing_for_an_organisation_that_is_not_yours_is_refused(untouched, method, path, body):
+    elsewhere = Caller(untouched, "elsewhere", "NENC")
     if path == "/programmes":
         body = body | {"organisation": "EAST"}
     refused(elsewhere(method, path, body), 403, "not-your-organisation")
-    with registry.database.session() as session:
+    with untouched.database.session() as session:
         assert session.execute(text("select count(*) from change where who = 'elsewhere'")).scalar_one() == 0
 
 
