@@ -61,11 +61,28 @@ def register_organisations(
     stated = {state.code: state for state in states}
     if len(stated) < len(states):
         raise InvalidOrganisation("the same code is given twice: give each organisation once")
-    before = {one.code: one for one in read(session)}
+    before = _around(session, stated)
     if caller is not None:
         _demand_right(caller, stated, before)
     _demand_sense(stated, before)
     return write(session, states, act)
+
+
+def _around(session: Session, stated: Mapping[str, Organisation]) -> dict[str, Organisation]:
+    """What is registered of the organisations themselves and of all they touch: who holds them, directly or not, who
+    succeeds them, and who has one of their identifiers. The rest of the registry cannot contradict them."""
+    names = {name.strip().upper() for one in stated.values() for name in (one.code, *one.identifiers.values())}
+    owners = select(models.Identifier.code).where(among(models.Identifier.value, names))
+    wanted = {*names, *stated, *session.scalars(owners)}
+    wanted |= {step.successor for one in stated.values() for step in one.successions}
+    wanted |= {edge.parent for one in stated.values() for edge in one.edges}
+    found: dict[str, Organisation] = {}
+    while wanted:
+        found |= {one.code: one for one in read(session, codes=wanted)}
+        wanted = {edge.parent for code in wanted if code in found for edge in found[code].edges} - found.keys()
+    # Successors are only asked whether they exist.
+    steps = {step.successor for one in found.values() for step in one.successions} - found.keys()
+    return found | {one.code: one for one in read(session, codes=steps)}
 
 
 def _demand_right(caller: Footprint, stated: Mapping[str, Organisation], before: Mapping[str, Organisation]) -> None:
@@ -201,7 +218,7 @@ def _insert(
     _copy(session, _ORGANISATIONS, (_organisation_row(one, prints[one.code], act) for one in states))
     _copy(session, _EDGES, (row for one in states for row in _edge_rows(one, known, act)))
     _copy(session, _SUCCESSIONS, (row for one in states for row in _succession_rows(one, known, act)))
-    identifiers = {(str(v).upper(), k): one.code for one in states for k, v in one.identifiers.items()}
+    identifiers = {(v.strip().upper(), k): one.code for one in states for k, v in one.identifiers.items()}
     _copy(session, _IDENTIFIERS, ((*key, code) for key, code in identifiers.items()))
 
 
