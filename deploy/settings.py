@@ -7,12 +7,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy import secrets
 from deploy.databases import service_url
+from gateway.settings import GatewaySettings
 from services.ingest.settings import IngestSettings
 from services.measures.settings import MeasuresSettings
 from services.programmes.settings import ProgrammesSettings
 from shared.messaging.kafka import KafkaSettings
-
-DATABASES = ("programmes", "ingest", "measures", "gateway")
 
 
 class Environment(BaseSettings):
@@ -45,6 +44,17 @@ class Environment(BaseSettings):
     def secret(self, name: str) -> str:
         """One secret from the folder of secrets."""
         return secrets.read(self.secrets_dir or self.data_dir / "secrets", name)
+
+    def gateway(self) -> GatewaySettings:
+        """Settings of the gateway."""
+        return GatewaySettings(
+            database_url=self.url("gateway"),
+            principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
+            principal_private_key=SecretStr(self.secret(secrets.PRINCIPAL_PRIVATE)),
+            token_key=SecretStr(self.secret(secrets.TOKEN_PRIVATE)),
+            upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
+            public_url=self.public_url,
+        )
 
     def url(self, database: str) -> SecretStr:
         """The address of one database on the server."""

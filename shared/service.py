@@ -44,9 +44,11 @@ def create_service(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with beside():
-            yield
-        database.close()
+        try:
+            async with beside():
+                yield
+        finally:
+            database.close()
 
     app = FastAPI(
         title=settings.service,
@@ -54,7 +56,7 @@ def create_service(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url=None,
+        openapi_url="/internal/openapi.json",  # for the gateway, which merges them; not in its table
         redirect_slashes=False,
         dependencies=[Depends(no_unknown_parameters)],
         middleware=middleware,
@@ -127,7 +129,11 @@ def _passes(check: Check) -> bool:
 
 
 class FollowTrail:
-    """Gives every request its ids, echoes them, counts the request and writes one log line about it."""
+    """Gives every request its ids, echoes them, counts the request and writes one log line about it.
+
+    An error nobody foresaw is answered here, not further out: the answer carries the ids, and the server's own log,
+    which writes whatever the error says, never hears of it.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -140,7 +146,7 @@ class FollowTrail:
         trail = Trail.begin(headers.get(b"x-request-id"), headers.get(b"x-correlation-id"), headers.get(b"traceparent"))
         scope.setdefault("state", {})["request_id"] = trail.request_id
         follow(trail)
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
 
         async def send_with_ids(message: Message) -> None:
             nonlocal status
@@ -152,8 +158,12 @@ class FollowTrail:
 
         try:
             await self.app(scope, receive, send_with_ids)
+        except Exception as error:
+            if status:  # the answer has begun: breaking it off is all that is left
+                raise
+            await problems.unexpected(error, request_id=trail.request_id)(scope, receive, send_with_ids)
         finally:
-            self._record(scope, status, time.perf_counter() - began)
+            self._record(scope, status or 500, time.perf_counter() - began)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

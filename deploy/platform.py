@@ -1,0 +1,149 @@
+"""The whole system in one process: what `psip demo` runs and the journeys test.
+
+The apps and workers are those that production runs in processes of their own; only what lies beneath differs: a
+PostgreSQL started from a wheel unless an address is given, and a log table in it for a bus unless Kafka is.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+from pydantic import SecretStr
+
+from deploy import secrets, topics
+from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
+from deploy.migrate import migrate
+from deploy.postgres import Postgres
+from deploy.services import APPS, WORKERS
+from deploy.serving import Server
+from deploy.settings import Environment
+from services.programmes import commands
+from services.programmes.rules import catalogue
+from shared.db import Database, now
+from shared.messaging.bus import Bus
+from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.local import LocalBus
+from shared.messaging.worker import Worker
+
+LOG = "bus"
+SETTLE_ROUNDS = 10_000
+log = structlog.get_logger()
+
+
+class Platform:
+    """Everything, from `start()` to `stop()`. The data folder keeps it between runs."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        database_server: str | None = None,
+        kafka: KafkaSettings | None = None,
+        working: bool = True,
+    ) -> None:
+        """`working` runs the workers in threads; without it they move only when `settle` steps them."""
+        self.data_dir = data_dir.resolve()
+        self.workers: dict[str, Worker] = {}
+        self._port, self._server_url, self._kafka, self._working = port, database_server, kafka, working
+        self._stack = ExitStack()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> Self:
+        """Start what lies beneath, bring the databases up to date, load the catalogue, and serve."""
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secrets.ensure(self.data_dir / "secrets")
+        server = self._server_url or self._stack.enter_context(Postgres(self.data_dir / "postgres")).server_url
+        names = SERVICE_DATABASES if self._kafka else (*SERVICE_DATABASES, LOG)
+        ensure_databases(server, names)
+        for name in SERVICE_DATABASES:
+            migrate(name, SecretStr(service_url(server, name)))
+        self.environment = self._environment(server)
+        self.bus = self._bus(server)
+        topics.ensure(self.bus)
+        self._load_catalogue()
+        self._start_workers()
+        self.base_url = self._start_apps()
+        return self
+
+    def _environment(self, server: str) -> Environment:
+        return Environment(
+            data_dir=self.data_dir, secrets_dir=self.data_dir / "secrets", database_url=SecretStr(server)
+        )
+
+    def _bus(self, server: str) -> Bus:
+        bus: Bus
+        if self._kafka is not None:
+            bus = KafkaBus(self._kafka)
+        else:
+            bus = LocalBus(service_url(server, LOG).replace("postgresql+psycopg", "postgresql"))
+        self._stack.callback(bus.close)
+        return bus
+
+    def _load_catalogue(self) -> None:
+        database = Database(self.environment.url("programmes"), pool_size=1)
+        with database.session() as session:
+            commands.load_catalogue(session, catalogue.load(), now=now())
+        database.close()
+
+    def _start_workers(self) -> None:
+        for name, create in WORKERS.items():
+            worker = create(self.environment, self.bus)
+            self.workers[name] = worker
+            self._stack.callback(worker.close)
+            if self._working:
+                thread = threading.Thread(target=worker.run, name=f"worker-{name}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _start_apps(self) -> str:
+        """The services first, on ports of their own; the gateway last, on the port that callers know."""
+        urls = {}
+        for name in WORKERS:
+            urls[f"{name}_url"] = self._stack.enter_context(Server(APPS[name](self.environment))).url
+        port = self._port or _free_port()
+        self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}", **urls})
+        return self._stack.enter_context(Server(APPS["gateway"](self.environment), port=port)).url
+
+    def settle(self, *, until: Callable[[], bool] = lambda: True) -> None:
+        """Step every worker until nothing moves and nothing waits (and `until` holds). For a platform not `working`."""
+        for _ in range(SETTLE_ROUNDS):
+            moved = sum(worker.step(seconds=0.02) for worker in self.workers.values())
+            if not moved and all(worker.settled() for worker in self.workers.values()) and until():
+                return
+        raise RuntimeError("the platform does not settle: see what is parked")
+
+    def settled(self) -> bool:
+        """Whether everything that was accepted has become figures."""
+        return all(worker.settled() for worker in self.workers.values())
+
+    def stop(self) -> None:
+        """Stop serving, then working, then what lies beneath."""
+        for worker in self.workers.values():
+            worker.stop()
+        for thread in self._threads:
+            thread.join(timeout=20)
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
