@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Session as OrmSession
 
+_CONNECT_SECONDS = 10
 NAMES = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -46,7 +47,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
-            connect_args={"options": "-c timezone=UTC -c jit=off"},
+            hide_parameters=True,  # errors are logged and parked; what callers sent must not be
+            connect_args={"options": "-c timezone=UTC -c jit=off", "connect_timeout": _CONNECT_SECONDS},
         )
 
     @contextmanager

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from fastapi import Query, Request, Response
@@ -22,18 +22,26 @@ def encode(key: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(list(key))).decode().rstrip("=")
 
 
-def decode(cursor: str | None, *, parts: int) -> list[Any] | None:
-    """The key in a cursor, or None for the first page. Raises InvalidRequest for one that was not ours."""
+def decode(cursor: str | None, *, parts: int | Sequence[type]) -> list[Any] | None:
+    """The key in a cursor, or None for the first page. Raises InvalidRequest for one that was not ours.
+
+    `parts` are the types of the key's parts, `(str, int)`; a mere number of parts lets each be a text or a number.
+    """
+    kinds = [str | int] * parts if isinstance(parts, int) else parts
     if cursor is None:
         return None
     try:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         key = None
-    if not isinstance(key, list) or len(key) != parts or any(isinstance(one, list | dict) for one in key):
+    if not isinstance(key, list) or len(key) != len(kinds) or not all(map(_is, key, kinds)):
         message = "this cursor was not given by this list: start again without one"
         raise InvalidRequest(message, errors=[{"parameter": "cursor", "message": message}])
     return key
+
+
+def _is(part: Any, kind: Any) -> bool:
+    return isinstance(part, kind) and not isinstance(part, bool) and (not isinstance(part, str) or "\0" not in part)
 
 
 def page(
@@ -44,5 +52,5 @@ def page(
     cursor = encode(key(items[-1])) if len(rows) > limit else None
     if cursor is not None:
         query = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"] + [("cursor", cursor)]
-        response.headers["Link"] = f'<{request.url.path}?{urlencode(query)}>; rel="next"'
+        response.headers["Link"] = f'<{quote(request.url.path)}?{urlencode(query)}>; rel="next"'
     return {"items": items, "next_cursor": cursor}

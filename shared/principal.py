@@ -4,7 +4,7 @@ The principal travels in `X-PSIP-Principal` as a JWT signed with the gateway's E
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -68,12 +68,12 @@ class Principal:
 class Signer:
     """The gateway's side: signs principals with its private key (JWK, JSON)."""
 
-    def __init__(self, private_key: str) -> None:
-        self._key = OKPKey.import_key(orjson.loads(private_key))
+    def __init__(self, private_key: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._clock = OKPKey.import_key(orjson.loads(private_key)), clock
 
     def sign(self, principal: Principal) -> str:
         """The header's value, good for `LIFE_SECONDS`."""
-        claims = principal.claims() | {"iss": "gateway", "exp": int(time.time()) + LIFE_SECONDS}
+        claims = principal.claims() | {"iss": "gateway", "exp": int(self._clock()) + LIFE_SECONDS}
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
 
@@ -85,14 +85,14 @@ class Verifier:
 
     REMEMBERED = 4096
 
-    def __init__(self, public_key: str) -> None:
-        self._key = OKPKey.import_key(orjson.loads(public_key))
+    def __init__(self, public_key: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._key, self._clock = OKPKey.import_key(orjson.loads(public_key)), clock
         self._seen: dict[str, tuple[float, Principal]] = {}
 
     def verify(self, token: str) -> Principal:
         """The principal in the token. Raises Unauthenticated for one that is forged, malformed or too old."""
         known = self._seen.get(token)
-        if known is not None and known[0] > time.time():
+        if known is not None and known[0] > self._clock():
             return known[1]
         expires, principal = self._read(token)
         if len(self._seen) >= self.REMEMBERED:
@@ -104,9 +104,11 @@ class Verifier:
         try:
             claims = jwt.decode(token, self._key, algorithms=[ALGORITHM]).claims
             expires, principal = float(claims["exp"]), Principal.of_claims(claims)
-        except (JoseError, KeyError, TypeError, ValueError) as error:
+        except (JoseError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise Unauthenticated("the principal was not signed by the gateway") from error
-        if claims.get("iss") != "gateway" or expires <= time.time():
+        if claims.get("iss") != "gateway":
+            raise Unauthenticated("the principal was not signed by the gateway")
+        if expires <= self._clock():
             raise Unauthenticated("the principal has expired")
         return expires, principal
 

@@ -5,10 +5,14 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 import orjson
+import psycopg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
+
+from shared.telemetry import said
 
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
@@ -110,11 +114,17 @@ def answer(problem: Problem, *, request_id: str | None) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document, the framework's own included."""
+    """Make every error of the app a problem document, the framework's and the database's own included.
+
+    What nobody foresaw is left to the outermost middleware, which calls `unexpected`.
+    """
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_unexpected)
+    for away in (exc.OperationalError, exc.TimeoutError, psycopg.OperationalError):
+        app.add_exception_handler(away, _on_database_away)
+    for unkeepable in (exc.DataError, psycopg.DataError):
+        app.add_exception_handler(unkeepable, _on_unkeepable)
 
 
 def request_id(request: Request) -> str | None:
@@ -137,8 +147,13 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 def _place(error: Mapping[str, Any]) -> dict[str, Any]:
     where, *path = error["loc"]
     if where == "body":
-        return {"pointer": "/" + "/".join(str(step) for step in path), "message": error["msg"]}
+        return {"pointer": "".join("/" + _step(step) for step in path) or "/", "message": error["msg"]}
     return {"parameter": ".".join(str(step) for step in path) or str(where), "message": error["msg"]}
+
+
+def _step(step: object) -> str:
+    """A step of a JSON pointer (RFC 6901); a name may be anything a caller writes, half a surrogate pair included."""
+    return str(step).replace("~", "~0").replace("/", "~1").encode(errors="replace").decode()
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -152,6 +167,19 @@ async def _on_http(request: Request, error: Exception) -> Response:
     return Response(orjson.dumps(doc), error.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected error", error=type(error).__name__, path=request.url.path, exc_info=error)
-    return answer(Unexpected(), request_id=request_id(request))
+async def _on_database_away(request: Request, error: Exception) -> Response:
+    log.warning("database away", error=said(error))
+    detail = "the database cannot be reached just now: try again; what was asked for may or may not have been done"
+    return answer(Unavailable(detail, headers={"Retry-After": "2"}), request_id=request_id(request))
+
+
+async def _on_unkeepable(request: Request, error: Exception) -> Response:
+    log.warning("value cannot be kept", error=said(error))
+    detail = "a value in the request cannot be kept: a number too large, a text too long, or a NUL character in it"
+    return answer(InvalidRequest(detail), request_id=request_id(request))
+
+
+def unexpected(error: Exception, *, request_id: str) -> Response:
+    """The answer to an error nobody foresaw: it tells the caller nothing, and the log all that is safe."""
+    log.error("unexpected error", error=type(error).__name__, exc_info=error)
+    return answer(Unexpected(), request_id=request_id)

@@ -4,15 +4,16 @@ import logging
 import re
 import secrets
 import sys
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from structlog.tracebacks import ExceptionDictTransformer
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -62,6 +63,17 @@ def follow(one: Trail | None) -> None:
         )
 
 
+def said(error: BaseException) -> str:
+    """The kind of an error and the first line of its message; databases put the values at fault in the next ones."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:500]
+
+
+def _first_lines(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for one in event.get("exception", ()):
+        one["exc_value"] = one["exc_value"].partition("\n")[0]
+    return event
+
+
 def configure_logging(level: str = "INFO") -> None:
     """JSON lines on standard error; called once per process, by `deploy`."""
     structlog.configure(
@@ -71,6 +83,7 @@ def configure_logging(level: str = "INFO") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # Without local variables: those hold what callers sent.
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+            _first_lines,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -1,6 +1,7 @@
 """What every test shares: a real PostgreSQL, and databases copied from migrated templates in a few milliseconds."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -10,6 +11,8 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from deploy.databases import service_url
+from deploy.kafka.broker import Kafka
+from deploy.kafka.classpath import why_unavailable
 from deploy.migrate import SCRIPTS, migrate
 from deploy.postgres import Postgres
 
@@ -49,3 +52,15 @@ def new_database(postgres: Postgres) -> NewDatabase:
         return SecretStr(service_url(postgres.server_url, name))
 
     return new
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Kafka broker for the whole run. Skips, with the reason, where none can be; fails if PSIP_REQUIRE_KAFKA=1."""
+    reason = why_unavailable()
+    if reason and os.environ.get("PSIP_REQUIRE_KAFKA") == "1":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with Kafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap

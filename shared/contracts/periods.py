@@ -18,7 +18,8 @@ EXAMPLES: dict[Grain, str] = {
 }
 _SHAPE = re.compile(
     r"(?P<y>[12]\d{3})"
-    r"(?:-(?:W(?P<week>[0-5]\d)|Q(?P<quarter>[1-4])|(?P<month>0[1-9]|1[0-2])(?:-(?P<day>[0-3]\d))?|(?P<fy>\d\d)))?"
+    r"(?:-(?:W(?P<week>[0-5]\d)|Q(?P<quarter>[1-4])|(?P<month>0[1-9]|1[0-2])(?:-(?P<day>[0-3]\d))?|(?P<fy>\d\d)))?",
+    re.ASCII,
 )
 
 
@@ -26,7 +27,7 @@ _SHAPE = re.compile(
 class Period:
     """A stretch of days, `start` to `end` inclusive, written `text`. Periods order by start, then end.
 
-    `2009-10`, `2010-11` and `2011-12` read as months: a month is by far the commoner meaning.
+    `2000-01` to `2011-12` (and those of 1900) read as months: a month is by far the commoner meaning.
     """
 
     start: date

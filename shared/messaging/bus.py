@@ -12,6 +12,8 @@ import msgspec
 
 from shared.contracts.event import Topic
 
+LARGEST_BODY = 1_400_000  # bytes; a bus refuses messages of 1.5 MB, of which keys and headers need some
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes on a topic. Messages with one `ordering_key` keep their order; a compacted topic keeps the newest `key`."""

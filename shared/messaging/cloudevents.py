@@ -21,7 +21,6 @@ class NotAnEvent(Exception):
 
 def encode(event: Event, envelope: Envelope) -> Message:
     """The message that carries the event."""
-    fields = msgspec.to_builtins(event)
     headers = {
         "ce_specversion": "1.0",
         "ce_id": envelope.id,
@@ -39,6 +38,7 @@ def encode(event: Event, envelope: Envelope) -> Message:
         body = msgspec.json.encode(event)
     else:
         body = getattr(event, event.BODY)
+        fields = msgspec.to_builtins(event, builtin_types=(bytes,))
         headers["content-type"] = fields["content_type"]
         headers |= {_attribute(name): _text(fields[name]) for name in _carried(event) if fields[name] is not None}
     return Message(topic=event.TOPIC.name, key=event.key, ordering_key=event.ordering_key, headers=headers, body=body)
@@ -65,7 +65,7 @@ def decode(message: Message) -> tuple[Event, Envelope]:
         }
         fields |= {kind.BODY: message.body, "content_type": headers["content-type"]}
         return msgspec.convert(fields, kind, strict=False), envelope
-    except (KeyError, ValueError, msgspec.ValidationError) as error:
+    except (KeyError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise NotAnEvent(f"{kind.__name__} cannot be read: {error}") from error
 
 

@@ -2,25 +2,28 @@
 
 Handlers are given a batch, which is where the speed is. A batch that fails is halved until the one poison message
 is alone; that one is tried again after each of `pauses` and then parked with the reason, and the rest go on.
+What was applied and what was parked is noted in the inbox in the same transaction: neither happens twice.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 import orjson
+import psycopg
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from shared.contracts.event import Envelope, Event
 from shared.db import Database
 from shared.messaging.bus import Message, Subscription
 from shared.messaging.cloudevents import NotAnEvent, decode
-from shared.telemetry import Trail, follow
+from shared.telemetry import Trail, follow, said
 
 log = structlog.get_logger()
 Handler = Callable[[Session, Sequence[Any]], None]
@@ -51,7 +54,7 @@ class Consumer:
     def step(self, *, seconds: float = 0.0) -> int:
         """Apply the next batch, waiting up to `seconds` for one; how many messages that was.
 
-        Raises OperationalError when the database is away: then nothing is committed and the batch comes again.
+        Raises the database's error when that is away: then the group's place is kept and the batch comes again.
         """
         messages = self.subscription.poll(limit=self.limit, seconds=seconds)
         if not messages:
@@ -59,10 +62,12 @@ class Consumer:
         try:
             for kind, batch in groupby(self._read(messages), key=lambda one: type(one.event)):
                 self._apply(kind, list(batch))
+            self.subscription.commit()
         except BaseException:
             self.subscription.rewind()
             raise
-        self.subscription.commit()
+        finally:
+            follow(None)
         return len(messages)
 
     def replay(self, parked_id: int) -> bool:
@@ -76,7 +81,8 @@ class Consumer:
                 return False
             message = Message(**{**row._mapping, "body": bytes(row.body)})
             event, envelope = decode(message)
-            self._apply_new(session, type(event), [Received(message, event, envelope)])
+            if type(event) in self.handlers:
+                self._handle(session, type(event), [Received(message, event, envelope)])
             return True
 
     def _read(self, messages: Sequence[Message]) -> list[Received]:
@@ -85,7 +91,7 @@ class Consumer:
             try:
                 event, envelope = decode(message)
             except NotAnEvent as error:
-                self._park(message, handler="decode", reason=str(error), attempts=1)
+                self._park(message, _identity(message), handler="decode", reason=said(error), attempts=1)
                 continue
             if type(event) in self.handlers:
                 known.append(Received(message, event, envelope))
@@ -94,13 +100,13 @@ class Consumer:
     def _apply(self, kind: type[Event], batch: list[Received]) -> None:
         try:
             self._once(kind, batch)
-        except OperationalError:
-            raise
         except Exception as error:
+            if _database_is_away(error):
+                raise
             if len(batch) == 1:
                 self._insist(kind, batch, error)
                 return
-            log.warning("batch halved", handler=self.handlers[kind].__name__, size=len(batch), error=str(error)[:200])
+            log.warning("batch halved", handler=self.handlers[kind].__name__, size=len(batch), error=said(error))
             middle = len(batch) // 2
             self._apply(kind, batch[:middle])
             self._apply(kind, batch[middle:])
@@ -110,40 +116,33 @@ class Consumer:
             self.sleep(pause)
             try:
                 self._once(kind, batch)
-            except OperationalError:
-                raise
             except Exception as again:
+                if _database_is_away(again):
+                    raise
                 error = again
             else:
                 return
-        name = self.handlers[kind].__name__
-        reason = f"{type(error).__name__}: {error}"[:2000]
-        self._park(batch[0].message, handler=name, reason=reason, attempts=len(self.pauses) + 1)
+        name, (one,) = self.handlers[kind].__name__, batch
+        self._park(one.message, one.envelope.id, handler=name, reason=said(error), attempts=len(self.pauses) + 1)
 
     def _once(self, kind: type[Event], batch: Sequence[Received]) -> None:
         with self.database.session() as session:
-            self._apply_new(session, kind, batch)
+            each = {one.envelope.id: one for one in reversed(batch)}
+            fresh = _note(session, each)
+            new = [one for one in batch if one.envelope.id in fresh and each[one.envelope.id] is one]
+            if new:
+                self._handle(session, kind, new)
 
-    def _apply_new(self, session: Session, kind: type[Event], batch: Sequence[Received]) -> None:
-        fresh = set(
-            session.execute(
-                text("insert into inbox (event_id) select unnest(:ids) on conflict do nothing returning event_id"),
-                {"ids": [one.envelope.id for one in batch]},
-            ).scalars()
-        )
-        events = []
-        for one in batch:
-            if one.envelope.id in fresh:
-                fresh.discard(one.envelope.id)
-                events.append(one.event)
-        if events:
-            last = batch[-1].envelope
-            follow(Trail.begin(last.id, last.correlation_id, last.traceparent))
-            self.handlers[kind](session, events)
+    def _handle(self, session: Session, kind: type[Event], batch: Sequence[Received]) -> None:
+        last = batch[-1].envelope
+        follow(Trail.begin(last.id, last.correlation_id, last.traceparent))
+        self.handlers[kind](session, [one.event for one in batch])
 
-    def _park(self, message: Message, *, handler: str, reason: str, attempts: int) -> None:
-        log.error("message parked", topic=message.topic, handler=handler, reason=reason[:200])
+    def _park(self, message: Message, event_id: str, *, handler: str, reason: str, attempts: int) -> None:
         with self.database.session() as session:
+            if not _note(session, [event_id]):
+                return  # it came again: it was parked, or applied, before
+            log.error("message parked", id=event_id, topic=message.topic, handler=handler, reason=reason)
             session.execute(
                 text(
                     """insert into parked (topic, handler, reason, attempts, key, ordering_key, headers, body)
@@ -160,3 +159,26 @@ class Consumer:
                     "body": message.body,
                 },
             )
+
+
+def _note(session: Session, event_ids: Collection[str]) -> set[str]:
+    """Put the ids into the inbox; those that were not there yet."""
+    statement = text(
+        "insert into inbox (event_id) select unnest(cast(:ids as text[])) on conflict do nothing returning event_id"
+    )
+    return set(session.execute(statement, {"ids": list(event_ids)}).scalars())
+
+
+def _identity(message: Message) -> str:
+    """What the inbox knows an unreadable message by: its id, or a digest of it where it has none."""
+    digest = hashlib.sha256(orjson.dumps([message.topic, message.key, message.headers]) + message.body)
+    return message.headers.get("ce_id") or f"sha256:{digest.hexdigest()}"
+
+
+def _database_is_away(error: Exception) -> bool:
+    """Whether the database, not the message, is at fault: no connection, a deadlock, no room.
+
+    Class 54 (a value beyond PostgreSQL's limits) is an OperationalError too, and would fail for ever.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg.OperationalError) and not (cause.sqlstate or "").startswith("54")

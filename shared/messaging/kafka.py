@@ -5,8 +5,10 @@ all in-sync replicas, once and in order. A consumer belongs to one thread; it co
 `max_poll_interval_ms` is far above the longest batch, so that a slow one does not cost the group a rebalance.
 """
 
+import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -20,6 +22,7 @@ from shared.messaging.bus import BusUnavailable, Message
 
 _LARGEST = 1_500_000
 _QUARTER_HOUR_MS = 900_000
+_ANSWER_MS = 30_000
 
 
 class KafkaSettings(BaseModel):
@@ -59,19 +62,15 @@ class KafkaBus:
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
         self._producer: KafkaProducer | None = None
+        self._writing = threading.Lock()  # a thread that gives up on the producer closes it under nobody else
 
     def ensure(self, topics: Sequence[Topic]) -> None:
         """Create the topics that do not exist, with the replication the settings ask for."""
-        admin = KafkaAdminClient(**self.settings.connection())
-        try:
+        with _reaching(), closing(KafkaAdminClient(**self.settings.connection())) as admin:
             there = set(admin.list_topics())
             for topic in topics:
                 if topic.name not in there:
                     self._create(admin, topic)
-        except KafkaError as error:
-            raise BusUnavailable(str(error)) from error
-        finally:
-            admin.close()
 
     def _create(self, admin: KafkaAdminClient, topic: Topic) -> None:
         configs = {
@@ -87,15 +86,16 @@ class KafkaBus:
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Send all, then wait for every acknowledgement."""
-        try:
-            producer = self._producer or self._connect()
-            pending = [self._send(producer, one) for one in messages]
-            producer.flush(timeout=30)
-            for future in pending:
-                future.get(timeout=30)
-        except (KafkaError, OSError) as error:
-            self._drop_producer()
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        with self._writing, _reaching():
+            try:
+                producer = self._producer or self._connect()
+                pending = [self._send(producer, one) for one in messages]
+                producer.flush(timeout=30)
+                for future in pending:
+                    future.get(timeout=30)
+            except BaseException:
+                self._drop_producer()
+                raise
 
     def _connect(self) -> KafkaProducer:
         self._producer = KafkaProducer(
@@ -132,8 +132,7 @@ class KafkaBus:
     def answers(self) -> bool:
         """Whether a broker answers."""
         try:
-            admin = KafkaAdminClient(**self.settings.connection(), bootstrap_timeout_ms=3000)
-            admin.close()
+            KafkaAdminClient(**self.settings.connection(), bootstrap_timeout_ms=3000).close()
         except (KafkaError, OSError):
             return False
         return True
@@ -153,29 +152,31 @@ class KafkaSubscription:
 
     def __init__(self, settings: KafkaSettings, group: str, topics: Sequence[str]) -> None:
         self._topics = list(topics)
-        self._consumer = KafkaConsumer(
-            **settings.connection(),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_interval_ms=_QUARTER_HOUR_MS,
-            session_timeout_ms=10_000,
-            fetch_max_wait_ms=50,
-            max_partition_fetch_bytes=4_000_000,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
+        with _reaching():
+            self._consumer = KafkaConsumer(
+                **settings.connection(),
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_poll_interval_ms=_QUARTER_HOUR_MS,
+                session_timeout_ms=10_000,
+                fetch_max_wait_ms=50,
+                fetch_max_bytes=16_000_000,
+                max_partition_fetch_bytes=4_000_000,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
         self._consumer.subscribe(self._topics)
-        self._done: dict[TopicPartition, int] = {}
+        self._begun: dict[TopicPartition, int] = {}  # the first offset polled since the last commit
+        self._done: dict[TopicPartition, int] = {}  # the one after the last
 
     def poll(self, *, limit: int, seconds: float) -> list[Message]:
         """The next messages; in order within each partition."""
-        try:
+        with _reaching():
             found = self._consumer.poll(timeout_ms=int(seconds * 1000), max_records=limit)
-        except (KafkaError, OSError) as error:
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
         messages = []
         for partition, records in found.items():
+            self._begun.setdefault(partition, records[0].offset)
             self._done[partition] = records[-1].offset + 1
             messages += [self._message(record) for record in records]
         return messages
@@ -194,38 +195,42 @@ class KafkaSubscription:
     def commit(self) -> None:
         """Keep the group's place. A place lost to a rebalance is no harm: the inbox drops what comes twice."""
         places = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in self._done.items()}
-        self._done.clear()
-        try:
+        with _reaching(), suppress(CommitFailedError):
             if places:
                 self._consumer.commit(places)
-        except CommitFailedError:
-            return
-        except (KafkaError, OSError) as error:
-            raise BusUnavailable(f"{type(error).__name__}: {error}") from error
+        self._begun.clear()
+        self._done.clear()
 
     def rewind(self) -> None:
-        """Go back to what was last committed (to the beginning where nothing was)."""
-        for partition in self._done:
-            if partition in self._consumer.assignment():
-                committed = self._consumer.committed(partition)
-                if committed is None:
-                    self._consumer.seek_to_beginning(partition)
-                else:
-                    self._consumer.seek(partition, committed)
+        """Go back to what was last committed. Asks nobody: it is called when a broker may be away."""
+        assigned = self._consumer.assignment()
+        for partition, offset in self._begun.items():
+            if partition in assigned:  # what no longer is has another reader, who begins at the group's place
+                self._consumer.seek(partition, offset)
+        self._begun.clear()
         self._done.clear()
 
     def lag(self) -> int:
         """How many messages of the topics the group has not committed."""
         total = 0
-        for topic in self._topics:
-            partitions = [TopicPartition(topic, p) for p in self._consumer.partitions_for_topic(topic) or ()]
-            first = self._consumer.beginning_offsets(partitions)
-            last = self._consumer.end_offsets(partitions)
-            for partition in partitions:
-                committed = self._consumer.committed(partition)
-                total += last[partition] - (first[partition] if committed is None else committed)
+        with _reaching():
+            for topic in self._topics:
+                partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic)]
+                first = self._consumer.beginning_offsets(partitions)
+                last = self._consumer.end_offsets(partitions)
+                for partition in partitions:
+                    committed = self._consumer.committed(partition, timeout_ms=_ANSWER_MS) or 0
+                    total += last[partition] - max(first[partition], committed)
         return total
 
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise BusUnavailable(f"{type(error).__name__}: {error}") from error

@@ -4,8 +4,9 @@ Durable like Kafka (nothing is lost on `kill -9`), ordered as published, one rea
 taken under a lock, so that a reader never passes a position that is still to be committed.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import orjson
 import psycopg
@@ -28,6 +29,7 @@ create table if not exists committed (
 """
 _LOCK = 0x05_01_B0_0D
 _CHANNEL = "published"
+_POLL_BYTES = 16_000_000
 
 
 class LocalBus:
@@ -39,6 +41,7 @@ class LocalBus:
             connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
             connection.execute(_SCHEMA)
         self._writer = self._connect()
+        self._writing = threading.Lock()  # transactions of several threads on one connection would nest
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True)
@@ -61,7 +64,7 @@ class LocalBus:
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Keep the messages, in order, in one transaction."""
-        try:
+        with self._writing, _reaching():
             if self._writer.closed:
                 self._writer = self._connect()
             with self._writer.transaction(), self._writer.cursor() as cursor:
@@ -71,12 +74,10 @@ class LocalBus:
                         headers = orjson.dumps(one.headers).decode()
                         copy.write_row((one.topic, one.key, one.ordering_key, headers, one.body))
                 cursor.execute(sql.SQL("notify {}").format(sql.Identifier(_CHANNEL)))
-        except psycopg.OperationalError as error:
-            raise BusUnavailable(str(error)) from error
 
     def subscribe(self, group: str, topics: Sequence[str]) -> "LocalSubscription":
         """Read these topics for the group; a second reader of the group waits until the first has gone."""
-        return LocalSubscription(self._connect(), group, list(topics))
+        return LocalSubscription(self._connect, group, list(topics))
 
     def answers(self) -> bool:
         """Whether the database behind the log answers."""
@@ -91,44 +92,57 @@ class LocalBus:
 
 
 class LocalSubscription:
-    """A group's place in the log."""
+    """A group's place in the log. A connection that is lost is made again, and the lost place read again, by `poll`."""
 
-    def __init__(self, connection: psycopg.Connection, group: str, topics: list[str]) -> None:
-        self._connection, self._group, self._topics = connection, group, topics
-        self._connection.execute(sql.SQL("listen {}").format(sql.Identifier(_CHANNEL)))
+    def __init__(self, connect: Callable[[], psycopg.Connection], group: str, topics: list[str]) -> None:
+        self._connect, self._group, self._topics = connect, group, topics
+        self._committed: dict[str, int] = {}
         self._places: dict[str, int] = {}
+        with _reaching():
+            self._join()
+
+    def _join(self) -> None:
+        self._connection = self._connect()
+        self._connection.execute(sql.SQL("listen {}").format(sql.Identifier(_CHANNEL)))
         self._held = False
-        self.rewind()
 
     def poll(self, *, limit: int, seconds: float) -> list[Message]:
         """The next messages in the order they were published, whatever their topic."""
-        if not self._hold():
-            return []
-        messages = self._next(limit)
-        if not messages and seconds > 0:
-            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                pass
+        with _reaching():
+            if self._connection.closed:
+                self._join()
             messages = self._next(limit)
-        return messages
+            if not messages and seconds > 0:
+                for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                    pass
+                messages = self._next(limit)
+            return messages
 
     def _hold(self) -> bool:
         """One reader a group: the lock lasts as long as the connection."""
         if not self._held:
             found = self._connection.execute("select pg_try_advisory_lock(hashtext(%s))", (self._group,)).fetchone()
-            self._held = bool(found and found[0])
-            if self._held:
+            if found and found[0]:
+                query = "select topic, position from committed where reader = %s"
+                known: dict[str, int] = dict(self._connection.execute(query, (self._group,)).fetchall())
+                self._committed = {topic: known.get(topic, 0) for topic in self._topics}
+                self._held = True
                 self.rewind()
         return self._held
 
     def _next(self, limit: int) -> list[Message]:
+        if not self._hold():
+            return []
         rows = self._connection.execute(
-            """select m.position, m.topic, m.key, m.ordering_key, m.headers, m.body
-               from unnest(%s::text[], %s::bigint[]) as place(topic, position)
-               cross join lateral (
-                   select * from message where message.topic = place.topic and message.position > place.position
-                   order by message.position limit %s
-               ) m order by m.position limit %s""",
-            (list(self._places), list(self._places.values()), limit, limit),
+            """select position, topic, key, ordering_key, headers, body from (
+                   select m.*, sum(octet_length(body)) over (order by m.position) - octet_length(body) as before
+                   from unnest(%s::text[], %s::bigint[]) as place(topic, position)
+                   cross join lateral (
+                       select * from message where message.topic = place.topic and message.position > place.position
+                       order by message.position limit %s
+                   ) m order by m.position limit %s
+               ) sized where before < %s order by position""",
+            (list(self._places), list(self._places.values()), limit, limit, _POLL_BYTES),
             binary=True,
         ).fetchall()
         for position, topic, *_ in rows:
@@ -140,30 +154,44 @@ class LocalSubscription:
 
     def commit(self) -> None:
         """Everything polled is dealt with."""
-        self._connection.execute(
-            """insert into committed
-               select %s, topic, position from unnest(%s::text[], %s::bigint[]) as place(topic, position)
-               on conflict (reader, topic) do update set position = excluded.position""",
-            (self._group, list(self._places), list(self._places.values())),
-        )
+        with _reaching():
+            self._connection.execute(
+                """insert into committed
+                   select %s, topic, position from unnest(%s::text[], %s::bigint[]) as place(topic, position)
+                   on conflict (reader, topic) do update set position = excluded.position""",
+                (self._group, list(self._places), list(self._places.values())),
+            )
+        self._committed = dict(self._places)
 
     def rewind(self) -> None:
-        """Go back to what was last committed."""
-        rows = self._connection.execute("select topic, position from committed where reader = %s", (self._group,))
-        known: dict[str, int] = dict(rows.fetchall())
-        self._places = {topic: known.get(topic, 0) for topic in self._topics}
+        """Go back to what was last committed. Asks nobody: it is called when the database may be away."""
+        self._places = dict(self._committed)
 
     def lag(self) -> int:
         """How many messages of the topics the group has not committed."""
-        cursor = self._connection.cursor(row_factory=scalar_row)
-        found = cursor.execute(
-            """select count(*) from message left join committed
-                   on committed.topic = message.topic and committed.reader = %s
-               where message.topic = any(%s) and message.position > coalesce(committed.position, 0)""",
-            (self._group, self._topics),
-        ).fetchone()
+        with _reaching():
+            if self._connection.closed:
+                self._join()
+            found = (
+                self._connection.cursor(row_factory=scalar_row)
+                .execute(
+                    """select count(*) from message left join committed
+                           on committed.topic = message.topic and committed.reader = %s
+                       where message.topic = any(%s) and message.position > coalesce(committed.position, 0)""",
+                    (self._group, self._topics),
+                )
+                .fetchone()
+            )
         return int(found or 0)
 
     def close(self) -> None:
         """Leave the group."""
         self._connection.close()
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise BusUnavailable(f"{type(error).__name__}: {error}") from error

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from shared.contracts.event import Envelope, Event
 from shared.db import Database, driver, now
 from shared.messaging import cloudevents
-from shared.messaging.bus import Bus, Message
+from shared.messaging.bus import LARGEST_BODY, Bus, Message
 from shared.telemetry import trail
 
 _LOCK = 0x05_01_B0_0C  # advisory lock: one relay a database, so that order is kept
@@ -33,7 +33,10 @@ def new_id() -> str:
 
 
 def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
-    """Write events to the outbox, in order, within the session's transaction. `source` is the service's name."""
+    """Write events to the outbox, in order, within the session's transaction. `source` is the service's name.
+
+    Raises ValueError for an event that no bus would take: in the outbox it would hold up all that follow.
+    """
     steps = trail()
     session.flush()
     with driver(session).cursor().copy("COPY outbox (topic, key, ordering_key, headers, body) FROM STDIN") as copy:
@@ -46,6 +49,8 @@ def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
                 traceparent=steps.span().traceparent if steps else None,
             )
             message = cloudevents.encode(event, envelope)
+            if len(message.body) > LARGEST_BODY:
+                raise ValueError(f"{event.TYPE} of {len(message.body)} bytes: a message holds {LARGEST_BODY}")
             headers = orjson.dumps(message.headers).decode()
             copy.write_row((message.topic, message.key, message.ordering_key, headers, message.body))
 

@@ -9,6 +9,7 @@ import structlog
 
 from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import Relay, waiting
+from shared.telemetry import said
 
 log = structlog.get_logger()
 
@@ -46,7 +47,7 @@ class Worker:
             try:
                 moved = self.step(seconds=idle_seconds)
             except Exception as error:
-                log.warning("worker step failed", service=self.service, error=f"{type(error).__name__}: {error}"[:300])
+                log.warning("worker step failed", service=self.service, error=said(error))
                 self._stop.wait(pause)
                 pause = min(pause * 2, 10.0)
                 continue
@@ -61,6 +62,8 @@ class Worker:
         self._stop.set()
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the group and give the database's connections back."""
         if self.consumer is not None:
             self.consumer.subscription.close()
+            self.consumer.database.close()
+        self.relay.database.close()

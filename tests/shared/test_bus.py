@@ -1,11 +1,9 @@
 """What every bus must do, held to by each of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from deploy import kafka
 from shared.contracts.event import Topic
 from shared.messaging.bus import Bus, Message, Subscription
 from shared.messaging.kafka import KafkaBus, KafkaSettings

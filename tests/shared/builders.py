@@ -1,0 +1,25 @@
+"""Small events and rows for the tests of the floor."""
+
+from datetime import UTC, datetime
+
+from shared.contracts.event import Event
+from shared.contracts.measures import CellsChanged, SignalDetected
+
+NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+
+
+def a_signal(measure: str = "falls", *, organisation: str = "RGT") -> SignalDetected:
+    return SignalDetected(
+        organisation=organisation, measure=measure, period="2026-09", variation="improving", data_version=1,
+        detected_at=NOON,
+    )  # fmt: skip
+
+
+def changed_cells(organisation: str = "RGT") -> CellsChanged:
+    return CellsChanged(
+        organisation=organisation, measures=["falls"], periods=["2026-09"], data_version=1, changed_at=NOON
+    )
+
+
+def some_signals(count: int) -> list[Event]:
+    return [a_signal(f"measure-{number}") for number in range(count)]

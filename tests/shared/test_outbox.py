@@ -1,0 +1,183 @@
+"""The outbox: what is told is what was committed, in order, at least once, and once only to whoever keeps an inbox."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+import pytest
+from sqlalchemy.orm import Session
+
+from shared.contracts.measures import SignalDetected
+from shared.db import Database
+from shared.messaging import outbox
+from shared.messaging.bus import LARGEST_BODY, BusUnavailable, Message
+from shared.messaging.cloudevents import decode
+from shared.messaging.consumer import Consumer
+from shared.messaging.local import LocalBus
+from shared.messaging.outbox import Relay, publish, waiting
+from tests.shared.builders import a_signal, some_signals
+
+TOPIC = SignalDetected.TOPIC.name
+
+
+class Dying(LocalBus):
+    """A bus that keeps the messages and then dies before saying so."""
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        super().publish(messages)
+        raise BusUnavailable("gone before the acknowledgement")
+
+
+class Refusing(LocalBus):
+    """A bus that keeps nothing."""
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        raise BusUnavailable("away")
+
+
+def told(bus: LocalBus, group: str = "listener") -> list[str]:
+    """The measures of the signals on the bus, in the order they came."""
+    subscription = bus.subscribe(group, [TOPIC])
+    found = [decode(one)[0] for one in subscription.poll(limit=1000, seconds=0)]
+    subscription.close()
+    return [one.measure for one in found if isinstance(one, SignalDetected)]
+
+
+def tell(database: Database, *measures: str) -> None:
+    with database.session() as session:
+        publish(session, [a_signal(one) for one in measures], source="tests")
+
+
+def test_what_is_rolled_back_is_not_told(database: Database, local_bus: LocalBus) -> None:
+    with database.session() as session:
+        publish(session, [a_signal()], source="tests")
+        session.get_transaction().rollback()  # type: ignore[union-attr]
+
+    assert waiting(database) == 0
+    assert Relay(database, local_bus).step() == 0
+    assert told(local_bus) == []
+
+
+def test_nothing_is_sent_before_the_commit(database: Database, local_bus: LocalBus) -> None:
+    with database.session() as session:
+        publish(session, [a_signal()], source="tests")
+        assert Relay(database, local_bus).step() == 0
+
+    assert Relay(database, local_bus).step() == 1
+
+
+def test_the_relay_sends_in_order_and_forgets(database: Database, local_bus: LocalBus) -> None:
+    tell(database, "one", "two")
+    tell(database, "three")
+
+    sent = Relay(database, local_bus).step()
+
+    assert sent == 3
+    assert told(local_bus) == ["one", "two", "three"]
+    assert waiting(database) == 0
+
+
+def test_what_the_bus_did_not_keep_is_not_forgotten(database: Database, local_bus: LocalBus) -> None:
+    tell(database, "one")
+
+    with closing(Refusing(local_bus.url)) as refusing, pytest.raises(BusUnavailable):
+        Relay(database, refusing).step()
+
+    assert waiting(database) == 1
+    Relay(database, local_bus).step()
+    assert told(local_bus) == ["one"]
+
+
+def test_a_relay_that_dies_after_sending_sends_twice_and_the_inbox_drops_the_second(
+    database: Database, local_bus: LocalBus
+) -> None:
+    applied: list[str] = []
+
+    def note(session: Session, events: Sequence[SignalDetected]) -> None:
+        applied.extend(one.measure for one in events)
+
+    tell(database, "one", "two")
+    with closing(Dying(local_bus.url)) as dying, pytest.raises(BusUnavailable):
+        Relay(database, dying).step()
+    Relay(database, local_bus).step()
+    assert told(local_bus) == ["one", "two", "one", "two"]
+
+    consumer = Consumer("tests", database, local_bus.subscribe("tests", [TOPIC]), {SignalDetected: note})
+    consumer.step()
+    consumer.subscription.close()
+
+    assert applied == ["one", "two"]
+
+
+def test_of_two_relays_one_works(database: Database, local_bus: LocalBus) -> None:
+    second = Relay(database, local_bus)
+    seen: list[int] = []
+
+    class Meddling(LocalBus):
+        def publish(self, messages: Sequence[Message]) -> None:
+            seen.append(second.step())
+            super().publish(messages)
+
+    tell(database, "one")
+    with closing(Meddling(local_bus.url)) as meddling:
+        assert Relay(database, meddling).step() == 1
+
+    assert seen == [0]
+    assert told(local_bus) == ["one"]
+    tell(database, "two")
+    assert second.step() == 1
+
+
+def test_a_lower_position_that_is_committed_later_is_not_lost(database: Database, local_bus: LocalBus) -> None:
+    relay = Relay(database, local_bus)
+    with database.session() as slow:
+        publish(slow, [a_signal("slow")], source="tests")
+        tell(database, "quick")
+        assert relay.step() == 1
+        assert told(local_bus) == ["quick"]
+
+    assert relay.step() == 1
+    assert told(local_bus, "another") == ["quick", "slow"]
+
+
+def test_a_batch_is_bounded_by_rows_and_by_bytes(
+    database: Database, local_bus: LocalBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(database, local_bus)
+    monkeypatch.setattr(outbox, "_BATCH_ROWS", 3)
+    with database.session() as session:
+        publish(session, some_signals(8), source="tests")
+    assert [relay.step() for _ in range(4)] == [3, 3, 2, 0]
+
+    monkeypatch.setattr(outbox, "_BATCH_BYTES", 1)
+    tell(database, "one", "two")
+    assert [relay.step() for _ in range(3)] == [1, 1, 0]
+
+
+def test_an_event_no_bus_would_take_is_refused_before_it_can_hold_up_the_rest(database: Database) -> None:
+    with pytest.raises(ValueError, match="signal-detected"):
+        tell(database, "one", "x" * LARGEST_BODY)
+
+    assert waiting(database) == 0
+
+
+def test_ids_are_unique_and_in_order_of_time() -> None:
+    ids = [outbox.new_id() for _ in range(1000)]
+
+    assert len(set(ids)) == 1000
+    assert [one[:13] for one in ids] == sorted(one[:13] for one in ids)
+    assert {one[14] for one in ids} == {"7"}
+    assert {one[19] for one in ids} <= set("89ab")
+
+
+def test_the_envelope_says_who_and_when(database: Database, local_bus: LocalBus) -> None:
+    tell(database, "one")
+    Relay(database, local_bus).step()
+    subscription = local_bus.subscribe("reader", [TOPIC])
+    (message,) = subscription.poll(limit=1, seconds=0)
+    subscription.close()
+
+    _, envelope = decode(message)
+
+    assert envelope.source == "/psip/tests"
+    assert envelope.time.tzinfo is not None
+    assert message.headers["ce_type"] == "nhs.psip.measures.signal-detected.v1"
