@@ -1,0 +1,48 @@
+"""The seven clients of the demonstration: who somebody can be, to see what that lets them do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from deploy.demo.organisations import LARGE
+from shared.principal import EVERYONE, Audience
+
+ALL_SCOPES: Final = frozenset({
+    "submissions:write", "submissions:read", "programmes:write", "programmes:read", "measures:read",
+    "clients:write", "clients:read", "audit:read",
+})  # fmt: skip
+SENDS: Final = frozenset({"submissions:write", "submissions:read", "programmes:read", "measures:read"})
+READS: Final = frozenset({"programmes:read", "measures:read"})
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A client: what it may do, whom it acts for (`*` is everybody), and how exactly it sees figures."""
+
+    name: str
+    scopes: frozenset[str]
+    organisations: tuple[str, ...]
+    audience: Audience
+
+    @property
+    def client_id(self) -> str:
+        """The id that the client is registered under."""
+        return f"demo-{self.name.replace('_', '-')}"
+
+    @property
+    def title(self) -> str:
+        """The name that people read in the list of clients."""
+        return f"Demonstration: {self.name.replace('_', ' ')}"
+
+
+_ROLES = (
+    Role("supplier", SENDS, (EVERYONE,), "member"),
+    Role("trust", SENDS, ("RGT",), "member"),
+    Role("care_home", SENDS, (LARGE,), "member"),
+    Role("analyst", READS | {"submissions:read"}, ("S1Y5D",), "member"),
+    Role("psc", READS | {"submissions:read", "programmes:write"}, ("EAST",), "member"),
+    Role("national", ALL_SCOPES, (EVERYONE,), "national"),
+    Role("front_end", READS, (), "public"),
+)
+ROLES: Mapping[str, Role] = {role.name: role for role in _ROLES}
+"""By the names of `demo.json`: the analyst is one ICB's, the psc is Health Innovation East's."""
