@@ -2,8 +2,13 @@
 
 from datetime import UTC, datetime
 
-from shared.contracts.event import Event
+from msgspec import structs
+
+from shared.contracts.event import Envelope, Event
 from shared.contracts.measures import CellsChanged, SignalDetected
+from shared.messaging.bus import Message
+from shared.messaging.cloudevents import encode
+from shared.messaging.outbox import new_id
 
 NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
 
@@ -23,3 +28,9 @@ def changed_cells(organisation: str = "RGT") -> CellsChanged:
 
 def some_signals(count: int) -> list[Event]:
     return [a_signal(f"measure-{number}") for number in range(count)]
+
+
+def on_the_bus(event: Event, *, id: str | None = None, **headers: str) -> Message:  # noqa: A002
+    """The event as a message that another service sent; `headers` replace what it would carry."""
+    message = encode(event, Envelope(id=id or new_id(), source="/psip/elsewhere", time=NOON))
+    return structs.replace(message, headers=message.headers | headers)
