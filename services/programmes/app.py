@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 import services.programmes
 from services.programmes.api import ROUTERS
+from services.programmes.api.repeats import Answered, repeat_answer
 from services.programmes.hierarchy import Hierarchies
 from services.programmes.settings import ProgrammesSettings
 from shared.db import Database
@@ -16,4 +17,5 @@ def create_app(settings: ProgrammesSettings, database: Database | None = None) -
     description = (services.programmes.__doc__ or "").split("\n")[0]
     app = create_service(settings, database=database, routers=ROUTERS, description=description)
     app.state.hierarchies = Hierarchies()
+    app.add_exception_handler(Answered, repeat_answer)
     return app

@@ -286,6 +286,20 @@ class Change(Base):
     )
 
 
+class Answer(Base):
+    """What a request with an `Idempotency-Key` was answered: the same request again gets the same."""
+
+    __tablename__ = "answer"
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes]
+    at: Mapped[datetime]
+
+
 class Load(Base):
     """A catalogue that was loaded, by the hash of its content: the same content is not loaded twice."""
 

@@ -9,6 +9,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 OdsCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Stage = Literal["aware", "engaged", "testing", "implementing", "embedded"]
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
 
 
 class Shown(BaseModel):

@@ -4,13 +4,12 @@ What was read can be changed and sent back: what the registry adds of its own to
 ignored. Anything else that is not known is refused, by these shapes or by the rules.
 """
 
-from datetime import date
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.programmes.rules.organisations import Organisation
-from services.programmes.schemas import AnnotationKind, OdsCode, Slug, Stage, Words
+from services.programmes.schemas import AnnotationKind, Day, OdsCode, Slug, Stage, Words
 from shared.contracts.programmes import Edge, Succession
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
@@ -123,8 +122,8 @@ class ProgrammeSent(Document):
     description: Words | None = None
     status: Literal["active", "closed"] = "active"
     owner: Name | None = Field(default=None, description="The team or person who leads it.")
-    valid_from: date | None = None
-    valid_to: date | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
     aims: list[Aim] = []
     settings: list[Setting] = []
     drivers: list[Driver] = []
@@ -175,7 +174,7 @@ class TargetSent(Document):
     kind: Literal["level", "relative_change", "count_difference", "share_of_organisations"]
     baseline: Baseline | None = None
     value: Number
-    due: date | None = None
+    due: Day | None = None
     direction: Literal["increase", "decrease"]
     scope: OdsCode
     inherited: bool = True
@@ -186,7 +185,7 @@ class TargetSent(Document):
     trajectory: Trajectory | None = None
     organisations: dict[str, Any] | None = None
     latest: dict[str, Any] | None = None
-    valid_from: date | None = None
+    valid_from: Day | None = None
     notes: Words | None = None
     source: Words | None = None
     unverified: bool = False
@@ -201,8 +200,8 @@ class EdgeSent(Document):
 
     parent: OdsCode
     hierarchy: Literal["region", "icb", "psc", "provider", "national"]
-    start: date | None = None
-    end: date | None = None
+    start: Day | None = None
+    end: Day | None = None
 
 
 class SuccessionSent(Document):
@@ -211,7 +210,7 @@ class SuccessionSent(Document):
     IGNORED: ClassVar[frozenset[str]] = ADDED | {"predecessor"}
 
     successor: OdsCode
-    on: date
+    on: Day
     source: str = ""
     unverified: bool = False
 
@@ -225,8 +224,8 @@ class OrganisationSent(Document):
     name: Name
     kind: Literal["region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice"]
     identifiers: dict[str, str] = {}
-    opened: date | None = None
-    closed: date | None = Field(default=None, description="Its last day, if it has closed.")
+    opened: Day | None = None
+    closed: Day | None = Field(default=None, description="Its last day, if it has closed.")
     edges: list[EdgeSent] = []
     successors: list[SuccessionSent] = []
     attributes: dict[str, Any] = {}
@@ -250,15 +249,15 @@ class EnrolmentSent(Document):
     programme: Slug
     change_idea: str | None = None
     stage: Stage = "aware"
-    since: date | None = Field(default=None, description="Today if left out.")
+    since: Day | None = Field(default=None, description="Today if left out.")
 
 
 class EnrolmentMoved(Document):
     """An organisation reached another stage on a day, or left on one."""
 
     stage: Stage | None = None
-    since: date | None = None
-    until: date | None = Field(default=None, description="The first day it no longer took part.")
+    since: Day | None = None
+    until: Day | None = Field(default=None, description="The first day it no longer took part.")
 
 
 class AnnotationSent(Document):
@@ -267,6 +266,6 @@ class AnnotationSent(Document):
     kind: AnnotationKind
     organisation: OdsCode
     measure: Slug | None = Field(default=None, description="All measures of the organisation if left out.")
-    on: date
+    on: Day
     text: Words
     evidence: Words | None = Field(default=None, description="What shows a step change; needed for one.")

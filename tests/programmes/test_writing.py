@@ -488,6 +488,11 @@ def test_no_change_can_be_altered_or_taken_away(registry):
             session.execute(text(statement))
 
 
+def test_a_cursor_of_another_list_is_refused(lead):
+    elsewhere = good(lead("GET", "/measures?limit=1"))["next_cursor"]
+    refused(lead("GET", f"/changes?cursor={elsewhere}"), 422, "invalid-request")
+
+
 def test_changes_elsewhere_are_not_shown(lead, elsewhere):
     good(lead("POST", "/organisations", A_HOME), 201)
     assert good(elsewhere("GET", "/changes?subject=VM001"))["items"] == []
@@ -510,3 +515,33 @@ def test_a_home_in_the_footprint_may_be_enrolled_by_its_own_name(registry):
     home = Caller(registry, "home", "VM002")
     sent = {"organisation": "1-2", "programme": "care-homes", "since": "2026-01-05"}
     assert good(home("POST", "/enrolments", sent), 201)["organisation"] == "VM002"
+
+
+# Repeats
+
+
+def test_a_repeat_with_its_key_gets_the_first_answer_and_changes_nothing(registry, lead):
+    first = lead("POST", "/annotations", AN_ANNOTATION, headers={"Idempotency-Key": "k-1"})
+    again = lead("POST", "/annotations", AN_ANNOTATION, headers={"Idempotency-Key": "k-1"})
+    assert (again.status_code, again.content) == (201, first.content)
+    assert [again.headers[name] for name in ("Location", "ETag")] == [
+        first.headers[name] for name in ("Location", "ETag")
+    ]
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(registry.published(AnnotationSet)) == 1
+
+
+def test_a_key_is_for_one_request(lead, second):
+    headers = {"Idempotency-Key": "k-1"}
+    good(lead("POST", "/annotations", AN_ANNOTATION, headers=headers), 201)
+    other = lead("POST", "/annotations", AN_ANNOTATION | {"text": "Something else"}, headers=headers)
+    refused(other, 422, "idempotency-key-reused")
+    good(second("POST", "/annotations", AN_ANNOTATION | {"text": "Mine"}, headers=headers), 201)
+
+
+def test_a_request_that_was_refused_may_be_mended_and_sent_with_the_same_key(lead):
+    headers = {"Idempotency-Key": "k-1"}
+    refused(
+        lead("POST", "/annotations", AN_ANNOTATION | {"measure": "nope"}, headers=headers), 422, "invalid-annotation"
+    )
+    good(lead("POST", "/annotations", AN_ANNOTATION, headers=headers), 201)

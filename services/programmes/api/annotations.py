@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import KnownAt, Reading, Why, Writing, answer_page, last_id, made
+from services.programmes.api.repeats import Once, keep
 from services.programmes.footprint import Footprint
 from services.programmes.problems import (
     AlreadyThere,
@@ -52,6 +53,7 @@ def list_annotations(
 
 @router.post(
     "",
+    dependencies=[Once],
     status_code=201,
     response_model=schemas.Annotation,
     responses=problems(NotYours, UnknownOrganisation, InvalidAnnotation),
@@ -62,7 +64,7 @@ def annotate(
     """Record something to draw on charts. A step change is proposed by this; another person accepts it."""
     row = commands.annotate(session, _note(body, caller), commands.Act(caller.who, now(), reason))
     shown = queries.annotations.one(session, caller, row.annotation)
-    return made(request, shown, f"/v1/annotations/{row.annotation}")
+    return made(request, shown, f"/v1/annotations/{row.annotation}", session)
 
 
 @router.get("/{annotation}", response_model=schemas.Annotation, responses=problems(UnknownAnnotation))
@@ -94,6 +96,7 @@ def reword_annotation(
 
 @router.post(
     "/{annotation}/accept",
+    dependencies=[Once],
     response_model=schemas.Annotation,
     responses=problems(NotYours, SecondPersonNeeded, UnknownAnnotation, AlreadyThere, InvalidAnnotation),
 )
@@ -103,7 +106,7 @@ def accept_annotation(
     """Accept a proposed step change, with a reason: limits are recalculated from its day on."""
     _demand(request, annotation, caller, session)
     commands.accept(session, annotation, commands.Act(caller.who, now(), reason))
-    return answer_with_etag(request, queries.annotations.one(session, caller, annotation))
+    return keep(request, answer_with_etag(request, queries.annotations.one(session, caller, annotation)), session)
 
 
 @router.delete("/{annotation}", status_code=204, responses=problems(NotYours, UnknownAnnotation, PreconditionFailed))

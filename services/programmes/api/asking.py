@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime
+from sqlalchemy.orm import Session as OrmSession
 
+from services.programmes.api.repeats import keep
 from services.programmes.footprint import Footprint
 from services.programmes.hierarchy import Hierarchies, Hierarchy
+from services.programmes.schemas import EARLIEST, LATEST
 from shared.caching import answer_with_etag
 from shared.db import Session, now
 from shared.paging import decode, page
@@ -23,7 +26,12 @@ KnownAt = Annotated[
 Why = Annotated[str | None, Query(alias="reason", max_length=2000, description="Why; kept with the change.")]
 
 
-def day(at: Annotated[date | None, Query(description="The day it was true; today if left out.")] = None) -> date:
+def day(
+    at: Annotated[
+        date | None,
+        Query(ge=EARLIEST, le=LATEST, description="The day it was true; today if left out."),
+    ] = None,
+) -> date:
     """The day that is asked about."""
     return at or now().date()
 
@@ -83,6 +91,6 @@ def last_id(cursor: str | None) -> str | None:
     return None if key is None else str(key[0])
 
 
-def made(request: Request, body: Any, place: str) -> Response:
+def made(request: Request, body: Any, place: str, session: OrmSession) -> Response:
     """The answer to a POST that made something: 201, the thing itself, where it is, and its ETag."""
-    return answer_with_etag(request, body, status=201, headers={"Location": place})
+    return keep(request, answer_with_etag(request, body, status=201, headers={"Location": place}), session)

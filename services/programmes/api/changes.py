@@ -9,6 +9,7 @@ from services.programmes import queries, schemas
 from services.programmes.api.asking import Reading, answer_page
 from shared.db import Session
 from shared.paging import Cursor, Limit, decode
+from shared.problems import InvalidRequest
 
 router = APIRouter(prefix="/v1/changes", tags=["changes"])
 
@@ -29,9 +30,20 @@ def list_changes(
     cursor: Cursor = None,
 ) -> Response:
     """Who changed what, when and why, with what it was before and after. A line is never altered or taken away."""
-    after = decode(cursor, parts=1)
+    after = _position(cursor)
     rows = queries.changes.listed(
-        session, caller, after=None if after is None else int(after[0]), limit=limit, since=since, until=until,
+        session, caller, after=after, limit=limit, since=since, until=until,
         newest_first=order == "newest", kind=kind, subject=subject, who=who, action=action,
     )  # fmt: skip
     return answer_page(request, rows, limit=limit, key=lambda row: [row["position"]], stamp=queries.stamp(session))
+
+
+def _position(cursor: str | None) -> int | None:
+    """The position a cursor continues after. Raises InvalidRequest for a cursor of another list."""
+    key = decode(cursor, parts=1)
+    if key is None:
+        return None
+    if not isinstance(key[0], int):
+        message = "this cursor was not given by this list: start again without one"
+        raise InvalidRequest(message, errors=[{"parameter": "cursor", "message": message}])
+    return key[0]

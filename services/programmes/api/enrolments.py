@@ -17,6 +17,7 @@ from services.programmes.api.asking import (
     last_id,
     made,
 )
+from services.programmes.api.repeats import Once
 from services.programmes.models import Programme
 from services.programmes.problems import (
     AlreadyThere,
@@ -72,6 +73,7 @@ def list_enrolments(
 
 @router.post(
     "/v1/enrolments",
+    dependencies=[Once],
     status_code=201,
     response_model=schemas.Enrolment,
     responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidEnrolment),
@@ -84,7 +86,9 @@ def enrol(
     caller.demand(code)
     joining = commands.Joining(code, body.programme, body.change_idea, body.stage, body.since or caller.today)
     row = commands.enrol(session, joining, commands.Act(caller.who, now(), reason))
-    return made(request, queries.enrolments.one(session, caller, row.enrolment), f"/v1/enrolments/{row.enrolment}")
+    return made(
+        request, queries.enrolments.one(session, caller, row.enrolment), f"/v1/enrolments/{row.enrolment}", session
+    )
 
 
 @router.get("/v1/enrolments/{enrolment}", response_model=schemas.Enrolment, responses=problems(UnknownEnrolment))

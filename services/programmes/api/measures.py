@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import KnownAt, MayRead, Reading, Why, Writing, answer_page, last_id, made
+from services.programmes.api.repeats import Once, keep
 from services.programmes.models import Measure
 from services.programmes.problems import (
     AlreadyThere,
@@ -79,7 +80,11 @@ def get_measure_version(
 
 
 @router.post(
-    "", status_code=201, response_model=schemas.Draft, responses=problems(NotYours, AlreadyThere, InvalidDefinition)
+    "",
+    dependencies=[Once],
+    status_code=201,
+    response_model=schemas.Draft,
+    responses=problems(NotYours, AlreadyThere, InvalidDefinition),
 )
 def draft_measure(
     request: Request, body: sent.Definition, caller: Writing, session: Session, reason: Why = None
@@ -91,7 +96,7 @@ def draft_measure(
     proposed = commands.proposal(session, body.definition(), caller)
     commands.draft_measure(session, proposed, commands.Act(caller.who, now(), reason))
     shown = queries.drafts.one(session, caller, proposed.measure)
-    return made(request, shown, f"/v1/measures/{proposed.measure}/draft")
+    return made(request, shown, f"/v1/measures/{proposed.measure}/draft", session)
 
 
 @router.get("/{measure}/draft", response_model=schemas.Draft, responses=problems(NoDraft))
@@ -132,6 +137,7 @@ def discard_measure_draft(
 
 @router.post(
     "/{measure}/publish",
+    dependencies=[Once],
     response_model=schemas.Measure,
     responses=problems(NoDraft, SecondPersonNeeded, InvalidDefinition, PreconditionFailed),
 )
@@ -142,10 +148,15 @@ def publish_measure(
     commands.take_turn(session, KIND, measure)
     demand_match(request, queries.drafts.one(session, caller, measure))
     commands.publish_measure(session, measure, caller, commands.Act(caller.who, now(), reason))
-    return answer_with_etag(request, queries.entries.one(session, Measure, measure))
+    return keep(request, answer_with_etag(request, queries.entries.one(session, Measure, measure)), session)
 
 
-@router.post("/{measure}/retire", response_model=schemas.Measure, responses=problems(NotYours, PreconditionFailed))
+@router.post(
+    "/{measure}/retire",
+    dependencies=[Once],
+    response_model=schemas.Measure,
+    responses=problems(NotYours, PreconditionFailed),
+)
 def retire_measure(
     request: Request, measure: MeasureId, caller: Writing, session: Session, reason: Why = None
 ) -> Response:
@@ -153,4 +164,4 @@ def retire_measure(
     commands.take_turn(session, KIND, measure)
     demand_match(request, queries.entries.one(session, Measure, measure))
     commands.retire_measure(session, measure, caller, commands.Act(caller.who, now(), reason))
-    return answer_with_etag(request, queries.entries.one(session, Measure, measure))
+    return keep(request, answer_with_etag(request, queries.entries.one(session, Measure, measure)), session)

@@ -17,6 +17,7 @@ from services.programmes.api.asking import (
     last_id,
     made,
 )
+from services.programmes.api.repeats import Once, keep
 from services.programmes.problems import AlreadyThere, InvalidOrganisation, NotYours, UnknownOrganisation
 from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
@@ -102,6 +103,7 @@ def list_successors(
 
 @router.post(
     "",
+    dependencies=[Once],
     status_code=201,
     response_model=schemas.OrganisationInFull | schemas.Registered,
     responses=problems(NotYours, AlreadyThere, InvalidOrganisation),
@@ -122,12 +124,14 @@ def register_organisations(
     if isinstance(body, list):
         written = commands.register_organisations(session, [one.state() for one in body], act, caller=caller)
         unchanged = len(body) - written.registered - written.changed
-        return answer_with_etag(request, {**written._asdict(), "unchanged": unchanged}, status=201)
+        return keep(
+            request, answer_with_etag(request, {**written._asdict(), "unchanged": unchanged}, status=201), session
+        )
     if caller.hierarchy.code_of(body.code) is not None:
         raise AlreadyThere(f"{body.code} is registered: change it with PUT /v1/organisations/{body.code}")
     commands.register_organisations(session, [body.state()], act, caller=caller)
     shown = queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
-    return made(request, shown, f"/v1/organisations/{body.code}")
+    return made(request, shown, f"/v1/organisations/{body.code}", session)
 
 
 @router.put(

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import KnownAt, MayRead, Why, Writing, answer_page, last_id, made
+from services.programmes.api.repeats import Once
 from services.programmes.footprint import Footprint
 from services.programmes.models import Programme, Target
 from services.programmes.problems import (
@@ -85,6 +86,7 @@ def get_target(request: Request, target: TargetId, _: MayRead, session: Session,
 
 @router.post(
     "/v1/programmes",
+    dependencies=[Once],
     status_code=201,
     response_model=schemas.Programme,
     responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidProgramme),
@@ -96,7 +98,7 @@ def register_programme(
     owner = _owner(body.organisation, caller)
     commands.take_turn(session, Programme.__tablename__, body.id)
     commands.register_programme(session, body.document(), owner, commands.Act(caller.who, now(), reason))
-    return made(request, queries.entries.programme(session, body.id), f"/v1/programmes/{body.id}")
+    return made(request, queries.entries.programme(session, body.id), f"/v1/programmes/{body.id}", session)
 
 
 @router.put(
@@ -147,6 +149,7 @@ def get_driver_diagram(
 
 @router.post(
     "/v1/targets",
+    dependencies=[Once],
     status_code=201,
     response_model=schemas.Target,
     responses=problems(NotYours, AlreadyThere, InvalidTarget),
@@ -159,7 +162,7 @@ def set_target(
     document = _scoped(body, caller)
     commands.take_turn(session, Target.__tablename__, body.id)
     commands.set_target(session, document, commands.Act(caller.who, now(), reason))
-    return made(request, queries.entries.one(session, Target, body.id), f"/v1/targets/{body.id}")
+    return made(request, queries.entries.one(session, Target, body.id), f"/v1/targets/{body.id}", session)
 
 
 @router.put(

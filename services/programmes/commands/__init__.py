@@ -19,6 +19,7 @@ from services.programmes.commands.programmes import (
     revise_target,
     set_target,
 )
+from services.programmes.commands.repeats import remember
 
 __all__ = [
     "Act",
@@ -38,6 +39,7 @@ __all__ = [
     "redraft_measure",
     "register_organisations",
     "register_programme",
+    "remember",
     "retire_measure",
     "revise_programme",
     "revise_target",

@@ -58,6 +58,17 @@ def upgrade() -> None:
         postgresql_where=sa.text("superseded_at is null"),
     )
     op.create_table(
+        "answer",
+        sa.Column("client", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("client", "key", name=op.f("pk_answer")),
+    )
+    op.create_table(
         "catalogue_load",
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
@@ -324,6 +335,7 @@ def downgrade() -> None:
         "draft",
         "change",
         "catalogue_load",
+        "answer",
         "annotation",
     ):
         op.drop_table(table)
