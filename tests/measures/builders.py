@@ -65,7 +65,7 @@ def a_measure(measure: str = "preterm", **changes: Any) -> MeasurePublished:
         "improvement": "decrease",
         "chart": "p",
         "strata": ["imd_quintile"],
-        "disclosure": "default",
+        "disclosure": "small-numbers",
     } | changes
     return MeasurePublished(measure=measure, version=definition["version"], definition=definition, published_at=NOW)
 

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from services.measures.queries.series import chart, series
 from sqlalchemy import text
+
+from services.measures.queries.series import chart, series
 from tests.measures.builders import (
     BIRTHS_FEED,
     COUNTS_FEED,

@@ -216,8 +216,10 @@ def _cells(
             continue
         for measure, organisation, period, strata, numerator, denominator, dates in _grouped(table).iter_rows():
             definition = by_name[measure]
-            used = (COUNTED,) if kind == "counted" else tuple(half.feed for half in definition.halves)
-            behind = sources.behind(organisation, period, used)
+            if kind == "counted":
+                behind = sources.counted(organisation, period)
+            else:
+                behind = sources.behind(organisation, period, (half.feed for half in definition.halves))
             before = cells.get((measure, organisation, period))
             if before is None or sources.received(behind) >= before[0]:
                 figure = Figures(
@@ -244,6 +246,10 @@ class _Sources:
     def behind(self, organisation: str, period: str, feeds: Iterable[str]) -> list[_Current]:
         """The returns of these feeds that fall into the period."""
         return [one for feed in dict.fromkeys(feeds) for one in self._found.get((feed, organisation, period), ())]
+
+    def counted(self, organisation: str, period: str) -> list[_Current]:
+        """The return of ready figures for exactly this period."""
+        return [one for one in self._found.get((COUNTED, organisation, period), ()) if one.period.text == period]
 
     @staticmethod
     def received(behind: Sequence[_Current]) -> datetime:
@@ -318,7 +324,7 @@ def _nil(current: Sequence[_Current], chosen: Sequence[definitions.Definition], 
         if one.kind == "nil":
             for definition in chosen:
                 if definition.numerator.feed == one.feed:
-                    period = figures.coarsened(one.period.text, grain)
+                    period = one.period.text if one.feed == COUNTED else figures.coarsened(one.period.text, grain)
                     yield Figures(
                         definition.measure, one.organisation, period, Period.parse(period).start, definition.version,
                         [""], [None], [None], None, "nil", one.status == "provisional", [one.id],

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from services.measures.models import Change
 from services.measures.queries.organisations import Membership
 from services.measures.rules.definitions import Definition
+from services.measures.rules.disclosure import Policy, Spread
+from services.measures.rules.figures import default_grain
 from services.measures.rules.series import Figure
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
@@ -26,9 +28,16 @@ class Stand(NamedTuple):
     as_of: datetime | None
 
 
+Spreads = dict[str, Spread]
+"""What is known of the members of an aggregate, by column (numerator, denominator)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The figures found: of which grain, in which periods there was a nil return, the instants of dated events."""
+    """The figures found: of which grain, in which periods there was a nil return, the instants of dated events.
+
+    `spreads` are those of the members of an aggregate, by period and stratum, where a policy of disclosure asks.
+    """
 
     figures: list[Figure]
     nil: frozenset[str]
@@ -36,6 +45,7 @@ class Known:
     grain: Grain
     first: Period | None
     last: Period | None
+    spreads: dict[tuple[str, str], Spreads] = field(default_factory=dict)
 
 
 def stand(session: Session, known_at: datetime | None) -> Stand:
@@ -56,6 +66,7 @@ def known(
     first: Period | None = None,
     last: Period | None = None,
     at: datetime | None = None,
+    rules: Policy | None = None,
 ) -> Known:
     """The figures of these members together, in the grain asked for by `first` and `last` or else the measure's own.
 
@@ -74,7 +85,28 @@ def known(
         grain=grain,
         first=first or (periods[0] if periods else None),
         last=last or (periods[-1] if periods else None),
+        spreads=_spreads(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
     )
+
+
+def _spreads(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[tuple[str, str], Spreads]:
+    found: dict[tuple[str, str], Spreads] = defaultdict(lambda: defaultdict(Spread))
+    for row in rows:
+        if not row.is_whole(definition):
+            continue
+        for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
+            spreads = found[row.period, stratum]
+            for column, count in (("numerator", numerator), ("denominator", denominator)):
+                if count is not None:
+                    spreads[column] = spreads[column].plus(count, rules)
+    return dict(found)
+
+
+def known_then(at: datetime | None) -> str:
+    """The condition on cells for what is known now, or was at the instant (the parameter `at`)."""
+    if at is None:
+        return "cell.known_to is null"
+    return "cell.known_from <= %(at)s::timestamptz and (cell.known_to is null or cell.known_to > %(at)s::timestamptz)"
 
 
 class _Row(NamedTuple):
@@ -90,6 +122,12 @@ class _Row(NamedTuple):
     provisional: bool
     versions: list[str]
 
+    def is_whole(self, definition: Definition) -> bool:
+        """Whether it can count in an aggregate: a nil return, or one with both halves of its whole."""
+        return self.kind == "nil" or (
+            self.numerator[0] is not None and (definition.denominator is None or self.denominator[0] is not None)
+        )
+
 
 def _rows(
     session: Session,
@@ -100,7 +138,7 @@ def _rows(
     last: Period | None,
     at: datetime | None,
 ) -> list[_Row]:
-    instant = "known_to is null" if at is None else "known_from <= %(at)s::timestamptz and (known_to is null or known_to > %(at)s::timestamptz)"
+    instant = known_then(at)
     columns = ", ".join(f"cell.{name}" for name in _Row._fields)
     cursor = driver(session).execute(
         f"""
@@ -126,13 +164,7 @@ def _rows(
 
 
 def _grain(rows: Sequence[_Row], definition: Definition, asked: Period | None) -> Grain:
-    if asked is not None:
-        return asked.grain
-    there = {row.grain for row in rows}
-    if definition.period in there or not there:
-        return definition.period
-    order: tuple[Grain, ...] = ("day", "week", "month", "quarter", "year", "financial_year")
-    return min(there, key=order.index)
+    return default_grain((row.grain for row in rows), definition.period) if asked is None else asked.grain
 
 
 def _own(rows: Sequence[_Row]) -> list[Figure]:
@@ -156,9 +188,7 @@ def _together(
     sums: dict[tuple[str, str], Figure] = {}
     sent: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        whole = row.kind == "nil" or (row.numerator[0] is not None and (
-            definition.denominator is None or row.denominator[0] is not None))  # fmt: skip
-        if not whole:
+        if not row.is_whole(definition):
             continue
         sent[row.period].add(row.organisation)
         for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):

@@ -24,6 +24,9 @@ HIERARCHIES: Mapping[str, Sequence[str]] = {
     "hin": ("psc", "provider"),
 }
 _OWN = ("provider",)
+_COLUMNS = select(Organisation.code, Organisation.name, Organisation.kind)
+_NEARNESS = {"trust": 1, "care_home_provider": 1, "icb": 2, "hin": 3, "region": 4, "national": 5}
+ENGLAND = "ENGLAND"
 AGGREGATES = frozenset(HIERARCHIES) | {"care_home_provider"}
 
 
@@ -51,11 +54,10 @@ class Membership(NamedTuple):
 
 def place(session: Session, code: str) -> Place:
     """The organisation that a code or other identifier (a CQC location id) names. Raises UnknownOrganisation."""
-    columns = select(Organisation.code, Organisation.name, Organisation.kind)
-    found = session.execute(columns.where(Organisation.code == code.upper())).one_or_none()
+    found = session.execute(_COLUMNS.where(Organisation.code == code.upper())).one_or_none()
     if found is None:
         named = text("exists (select 1 from jsonb_each_text(identifiers) where value = :value)")
-        found = session.execute(columns.where(named.bindparams(value=code))).first()
+        found = session.execute(_COLUMNS.where(named.bindparams(value=code))).first()
     if found is None:
         raise UnknownOrganisation(f"no organisation has the code {code[:40]!r}")
     return Place(*found)
@@ -66,48 +68,113 @@ def members(session: Session, of: Place, *, basis: Basis, today: date) -> list[M
 
     `as_was`: each while it lay within. `as_is_now`: what lies within today, for all time, with those it succeeded.
     """
-    found = _within(session, of) if of.is_aggregate else [Membership(of.code, None, None)]
-    if basis == "as_was":
-        return found
-    present = {one.code for one in found if _open(one, today)}
-    return [Membership(code, None, None) for code in sorted(present | _predecessors(session, present))]
+    return members_of(session, [of], basis=basis, today=today)[of.code]
 
 
-def exact_for(session: Session, caller: Principal, of: Place) -> bool:
-    """Whether the caller sees exact figures here: a national one, or a member where this is its own or within it."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whose figures a caller sees exactly: everybody's, or those of some organisations."""
+
+    everything: bool
+    codes: frozenset[str] = frozenset()
+
+    def exact(self, code: str) -> bool:
+        """Whether the figures of this organisation are shown as they are."""
+        return self.everything or code in self.codes
+
+
+def sight(session: Session, caller: Principal) -> Sight:
+    """What the caller sees exactly: a national one everything, a member its own and what lies within it."""
     if caller.audience == "national":
-        return True
+        return Sight(everything=True)
     if caller.audience != "member":
-        return False
-    if caller.for_everyone or of.code in caller.organisations:
-        return True
-    own = session.execute(
-        select(Organisation.code, Organisation.name, Organisation.kind).where(
-            Organisation.code.in_(caller.organisations)
-        )
-    )
-    return any(of.code in {one.code for one in _within(session, Place(*row))} for row in own)
+        return Sight(everything=False)
+    if caller.for_everyone:
+        return Sight(everything=True)
+    own = places(session, codes=caller.organisations)
+    inside = members_of(session, own, basis="as_was", today=None)
+    return Sight(False, caller.organisations | {one.code for each in inside.values() for one in each})
 
 
-def _within(session: Session, of: Place) -> list[Membership]:
+def places(session: Session, *, codes: Iterable[str]) -> list[Place]:
+    """The organisations of these codes that are known, in order of code."""
+    rows = session.execute(_COLUMNS.where(Organisation.code.in_(list(codes))).order_by(Organisation.code))
+    return [Place(*row) for row in rows]
+
+
+def places_of_kind(session: Session, kind: str, *, within: Place | None, basis: Basis, today: date) -> list[Place]:
+    """Every organisation of that kind, or those that lie (or ever lay, as it was) within another."""
+    query = _COLUMNS.where(Organisation.kind == kind).order_by(Organisation.code)
+    if within is not None:
+        inside = members(session, within, basis=basis, today=today)
+        query = query.where(Organisation.code.in_({one.code for one in inside} | {within.code}))
+    return [Place(*row) for row in session.execute(query)]
+
+
+def members_of(
+    session: Session, places: Sequence[Place], *, basis: Basis, today: date | None
+) -> dict[str, list[Membership]]:
+    """The members of each of these organisations, as `members`, in one read (`today` matters only as it is now)."""
+    wholes = [one for one in places if one.is_aggregate]
+    found = {one.code: [Membership(one.code, None, None)] for one in places if not one.is_aggregate}
+    found |= _within(session, wholes)
+    if basis == "as_was" or today is None:
+        return found
+    return {code: _as_now(session, each, today) for code, each in found.items()}
+
+
+def ancestors(session: Session, of: Place, *, today: date) -> list[str]:
+    """What the organisation lies within today, nearest first: provider, ICB and collaborative, region, England."""
     rows = session.execute(
         text(
             """
-            with recursive within (code, first, last) as (
-                select :code, date '-infinity', date 'infinity'
+            with recursive above (code) as (
+                select e.parent from edge e where e.child = :code and e.superseded_at is null
+                   and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
                 union
-                select e.child, greatest(w.first, coalesce(e.start, '-infinity')),
-                       least(w.last, coalesce(e."end", 'infinity'))
-                from within w join edge e on e.parent = w.code
-                where e.superseded_at is null and e.hierarchy = any(:hierarchies)
-                  and greatest(w.first, coalesce(e.start, '-infinity')) < least(w.last, coalesce(e."end", 'infinity'))
+                select e.parent from above a join edge e on e.child = a.code and e.superseded_at is null
+                   and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
             )
-            select code, nullif(first, '-infinity'), nullif(last, 'infinity') from within where code <> :code
+            select a.code, o.kind from above a left join organisation o on o.code = a.code
             """
         ),
-        {"code": of.code, "hierarchies": list(HIERARCHIES.get(of.kind, _OWN))},
+        {"code": of.code, "today": today},
     )
-    return _merged(Membership(*row) for row in rows)
+    found = sorted((_NEARNESS.get(row.kind, 0), row.code) for row in rows)
+    return [code for _, code in found if code != of.code] + ([] if of.code == ENGLAND else [ENGLAND])
+
+
+def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]]:
+    """What lies within each of these, and when."""
+    reach = [(one.code, step) for one in of for step in HIERARCHIES.get(one.kind, _OWN)]
+    if not reach:
+        return {one.code: [] for one in of}
+    roots, steps = zip(*reach, strict=True)
+    rows = session.execute(
+        text(
+            """
+            with recursive reach (root, hierarchy) as (
+                select * from unnest(cast(:roots as text[]), cast(:steps as text[]))
+            ), within (root, code, first, last) as (
+                select distinct root, root, date '-infinity', date 'infinity' from reach
+                union
+                select w.root, e.child, greatest(w.first, coalesce(e.start, '-infinity')),
+                       least(w.last, coalesce(e."end", 'infinity'))
+                from within w join edge e on e.parent = w.code join reach r on r.root = w.root
+                 and r.hierarchy = e.hierarchy
+                where e.superseded_at is null
+                  and greatest(w.first, coalesce(e.start, '-infinity')) < least(w.last, coalesce(e."end", 'infinity'))
+            )
+            select root, code, nullif(first, '-infinity') as first, nullif(last, 'infinity') as last
+            from within where code <> root
+            """
+        ),
+        {"roots": list(roots), "steps": list(steps)},
+    )
+    found: dict[str, list[Membership]] = {one.code: [] for one in of}
+    for row in rows:
+        found[row.root].append(Membership(row.code, row.first, row.last))
+    return {code: _merged(each) for code, each in found.items()}
 
 
 def _merged(found: Iterable[Membership]) -> list[Membership]:
@@ -121,6 +188,11 @@ def _merged(found: Iterable[Membership]) -> list[Membership]:
         else:
             stretches[one.code].append(one)
     return [one for each in stretches.values() for one in each]
+
+
+def _as_now(session: Session, found: Sequence[Membership], today: date) -> list[Membership]:
+    present = {one.code for one in found if _open(one, today)}
+    return [Membership(code, None, None) for code in sorted(present | _predecessors(session, present))]
 
 
 def _open(one: Membership, today: date) -> bool:

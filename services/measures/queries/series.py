@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from services.measures.models import Annotation, Definition, Feed, Target
-from services.measures.problems import InvalidPeriod, UnknownMeasure
-from services.measures.queries import cells, organisations
+from services.measures.models import Annotation
+from services.measures.problems import InvalidPeriod
+from services.measures.queries import cells, organisations, targets
+from services.measures.queries.definitions import definition_of
 from services.measures.queries.organisations import Basis, Place
 from services.measures.rules import definitions, disclosure
 from services.measures.rules.charting import chart as draw
+from services.measures.rules.series import add_intervals
 from services.measures.rules.series import series as tidy
 from services.measures.rules.statuses import ReturnState
 from services.measures.rules.strata import WHOLE
@@ -51,20 +53,6 @@ class Found:
     stand: cells.Stand
 
 
-def definition_of(session: Session, measure: str) -> definitions.Definition:
-    """The live definition of a measure. Raises UnknownMeasure."""
-    found = session.execute(
-        select(Definition.definition).where(Definition.measure == measure.lower(), Definition.status == "live")
-    ).scalar_one_or_none()
-    if found is None:
-        raise UnknownMeasure(f"no measure is called {measure[:60]!r}")
-    wanted = [half["feed"] for half in (found.get("numerator"), found.get("denominator")) if half]
-    feeds = session.execute(
-        select(Feed.feed, Feed.spec).where(Feed.feed.in_(wanted)).order_by(Feed.published_at, Feed.version)
-    )
-    return definitions.Definition.compile(found, {one.feed: one.spec for one in feeds})
-
-
 def series(session: Session, question: Question) -> dict[str, Any]:
     """The tidy items of a series, with what they stand on."""
     found = find(session, question)
@@ -79,7 +67,7 @@ def chart(session: Session, question: Question, *, kind: str | None) -> dict[str
         found.definition,
         place=found.place.name,
         asked=kind,
-        target=_target(session, found),
+        target=targets.to_draw(session, found.definition, found.place, found.items),
         annotations=_annotations(session, found),
         dates=found.dates,
     )
@@ -98,6 +86,8 @@ def find(session: Session, question: Question) -> Found:
     today = now().date()
     stand = cells.stand(session, question.known_at)
     members = organisations.members(session, place, basis=question.basis, today=today)
+    rules = disclosure.policy(definition.disclosure)
+    controlled = not rules.exact and not organisations.sight(session, question.caller).exact(place.code)
     known = cells.known(
         session,
         definition,
@@ -106,19 +96,25 @@ def find(session: Session, question: Question) -> Found:
         first=question.first,
         last=question.last,
         at=question.known_at,
+        rules=rules if controlled else None,
     )
-    items = _items(definition, place, known, question, today)
-    controlled = not organisations.exact_for(session, question.caller, place)
-    policy = (definition.disclosure or "default") if controlled else None
-    if policy is not None:
-        items = _controlled(items, definition, disclosure.policy(policy), level=place.kind)
+    items = _items(definition, place, known, question, today, whole_table=controlled)
+    if controlled:
+        items = _controlled(items, definition, rules, known.spreads, level=place.kind)
     wanted = set(_strata(known.figures, question))
     shown = [item for item in items if item["stratum"] in wanted]
+    policy = rules.name if controlled else None
     return Found(definition, place, shown, [] if controlled else known.dates, policy, stand)
 
 
 def _items(
-    definition: definitions.Definition, place: Place, known: cells.Known, question: Question, today: date
+    definition: definitions.Definition,
+    place: Place,
+    known: cells.Known,
+    question: Question,
+    today: date,
+    *,
+    whole_table: bool,
 ) -> list[dict[str, Any]]:
     if known.first is None or known.last is None:
         return []
@@ -130,7 +126,7 @@ def _items(
     states |= {
         one.text: "awaited" for one in known.first.until(known.last) if one.end >= today and not _has(known, one)
     }
-    strata = sorted({WHOLE, *_strata(known.figures, question)})
+    strata = sorted({WHOLE, *(_beside if whole_table else _strata)(known.figures, question)})
     return tidy(definition, place.code, known.figures, first=known.first, last=known.last, strata=strata, states=states)
 
 
@@ -147,22 +143,42 @@ def _strata(figures: Sequence[Any], question: Question) -> list[str]:
     return [WHOLE]
 
 
+def _beside(figures: Sequence[Any], question: Question) -> set[str]:
+    """All strata of the table in which the strata asked for stand: what may be shown of one depends on the others."""
+    names = {stratum.partition("=")[0] for stratum in _strata(figures, question) if stratum != WHOLE}
+    return {one.stratum for one in figures if one.stratum.partition("=")[0] in names} | set(_strata(figures, question))
+
+
 def _controlled(
-    items: Sequence[dict[str, Any]], definition: definitions.Definition, policy: disclosure.Policy, *, level: str
+    items: Sequence[dict[str, Any]],
+    definition: definitions.Definition,
+    policy: disclosure.Policy,
+    spreads: Mapping[tuple[str, str], cells.Spreads],
+    *,
+    level: str,
 ) -> list[dict[str, Any]]:
-    """The items as an audience without exact figures may see them, each period's strata controlled as one table."""
+    """The items as an audience without exact figures may see them, each period's strata controlled as one table.
+
+    Of an aggregate whose members' figures would settle a small one among them, the figure itself is hidden.
+    Intervals are those of the figures shown.
+    """
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for item in items:
         tables.setdefault(item["period"], {})[item["stratum"]] = item
     shown = []
-    for table in tables.values():
+    for period, table in tables.items():
         exact = {
             stratum: disclosure.Exact(item["numerator"], item["denominator"])
             for stratum, item in table.items()
             if item["numerator"] is not None and (definition.denominator is None or item["denominator"] is not None)
         }
         figures = disclosure.disclosed_table(exact, policy, level=level, multiplier=definition.multiplier)
+        for stratum, cell in exact.items():
+            parts = spreads.get((period, stratum))
+            if parts is not None:
+                figures[stratum] = disclosure.of_parts(figures[stratum], cell, parts, policy)
         shown += [_as_shown(item, figures.get(stratum)) for stratum, item in table.items()]
+    add_intervals(shown, definition)
     return sorted(shown, key=lambda item: (item["stratum"], Period.parse(item["period"])))
 
 
@@ -174,33 +190,6 @@ def _as_shown(item: dict[str, Any], figure: disclosure.Figure | None) -> dict[st
     if item["status"] not in ("value", "zero"):
         return told
     return told | {"value": figure.value, "status": figure.status}
-
-
-def _target(session: Session, found: Found) -> dict[str, Any] | None:
-    """The target to draw: the organisation's own, or else the one of everybody it lies within."""
-    rows = session.execute(
-        select(Target.id, Target.target).where(Target.measure == found.definition.measure).order_by(Target.id)
-    )
-    drawable = [row.target | {"id": row.id} for row in rows if _level(row.target) is not None]
-    own = [one for one in drawable if one.get("scope") == found.place.code]
-    national = [one for one in drawable if one.get("scope") in (None, "ENGLAND", "england")]
-    chosen = next(iter([*own, *national]), None)
-    if chosen is None:
-        return None
-    kept = ("id", "kind", "due", "direction", "status", "source", "unverified", "baseline", "trajectory", "scope")
-    return {"value": _level(chosen), **{name: chosen.get(name) for name in kept}}
-
-
-def _level(target: Mapping[str, Any]) -> float | None:
-    value = target.get("value")
-    if not isinstance(value, int | float) or target.get("status") == "superseded":
-        return None
-    if target.get("kind") == "level":
-        return float(value)
-    baseline = (target.get("baseline") or {}).get("value")
-    if target.get("kind") == "relative_change" and isinstance(baseline, int | float):
-        return float(baseline * (1 + value / 100))
-    return None
 
 
 def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:

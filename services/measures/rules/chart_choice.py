@@ -1,6 +1,8 @@
 """Which chart suits a series: the one its definition names, or the one its figures ask for, with the reason."""
 
 from collections.abc import Mapping, Sequence
+from operator import le
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from services.measures.rules.definitions import Definition
@@ -23,14 +25,33 @@ class Choice(NamedTuple):
     instead: bool = False
 
 
+class Figures(NamedTuple):
+    """The figures of one series that have a value: numerators, and denominators (empty for plain counts)."""
+
+    numerators: Sequence[float]
+    denominators: Sequence[float]
+
+    @property
+    def within(self) -> bool:
+        """Whether there are nowhere more events than cases."""
+        return all(map(le, self.numerators, self.denominators))
+
+
 def choose(definition: Definition, items: Sequence[Mapping[str, Any]], *, asked: str | None, dates: int) -> Choice:
     """The chart for the items (of one stratum); `dates` is how many dates of events are known.
 
     `asked` is the kind the caller wants, None for the definition's own, `auto` for the best; a kind that the figures
     cannot be drawn as gives way to one that they can.
     """
-    wanted = asked or definition.chart
     shown = [item for item in items if item["value"] is not None]
+    ratio = definition.denominator is not None
+    figures = Figures([one["numerator"] for one in shown], [one["denominator"] for one in shown] if ratio else [])
+    return choose_for(definition, figures, asked=asked, dates=dates)
+
+
+def choose_for(definition: Definition, shown: Figures, *, asked: str | None = None, dates: int = 0) -> Choice:
+    """The chart for these figures, as `choose`."""
+    wanted = asked or definition.chart
     if wanted == "auto":
         return _best(definition, shown, dates)
     problem = _impossible(wanted, definition, shown, dates)
@@ -40,27 +61,26 @@ def choose(definition: Definition, items: Sequence[Mapping[str, Any]], *, asked:
     return Choice(wanted, "Asked for." if asked else "Named by the measure's definition.")
 
 
-def _best(definition: Definition, shown: Sequence[Mapping[str, Any]], dates: int) -> Choice:
+def _best(definition: Definition, shown: Figures, dates: int) -> Choice:
     if definition.numerator.kind == "dates" and dates > 1:
         return Choice("t", "The measure is of dates: the time between events is charted.")
-    if len(shown) < FEWEST_FOR_LIMITS:
+    if len(shown.numerators) < FEWEST_FOR_LIMITS:
         return Choice("run", f"There are fewer than {FEWEST_FOR_LIMITS} figures, too few for limits.")
-    events = sum(item["numerator"] for item in shown) / len(shown)
     if definition.denominator is None:
-        if events < RARE:
+        if fmean(shown.numerators) < RARE:
             return Choice("run", f"There are fewer than {RARE} events a period, too few for limits.")
         return Choice("xmr", "The measure is a count without a denominator.")
-    size = sum(item["denominator"] for item in shown) / len(shown)
+    size = fmean(shown.denominators)
     large = size >= LARGE_DENOMINATOR
     because = f", with denominators of {size:,.0f} on average"
-    if definition.proportion and _within(shown):
+    if definition.proportion and shown.within:
         return Choice("pp" if large else "p", f"The measure is a proportion{because if large else ''}.")
     if definition.proportion:
         return Choice("xmr", "Some figures have more events than cases.")
     return Choice("up" if large else "u", f"The measure is a rate{because if large else ''}.")
 
 
-def _impossible(chart: str, definition: Definition, shown: Sequence[Mapping[str, Any]], dates: int) -> str | None:
+def _impossible(chart: str, definition: Definition, shown: Figures, dates: int) -> str | None:
     """Why the figures cannot be drawn as that chart; None if they can."""
     if chart in ("g", "t") and dates < 2:
         return "that needs the dates of at least two events"
@@ -70,10 +90,6 @@ def _impossible(chart: str, definition: Definition, shown: Sequence[Mapping[str,
         return "that draws counts, and this measure has a denominator"
     if chart in ("p", "pp", "u", "up") and definition.denominator is None:
         return "that needs a denominator"
-    if chart in ("p", "pp") and not _within(shown):
+    if chart in ("p", "pp") and not shown.within:
         return "some figures have more events than cases"
     return None
-
-
-def _within(shown: Sequence[Mapping[str, Any]]) -> bool:
-    return all(item["numerator"] <= item["denominator"] for item in shown)

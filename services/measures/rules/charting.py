@@ -43,7 +43,7 @@ def chart(
     rows = _gaps(dates, choice.chart, definition) if between else [dict(item) for item in items]
     steps = _steps(rows, told, between)
     goal = None if between or target is None else target
-    fix_after, baseline_notice = _baseline(definition, rows, between)
+    fix_after, baseline_notice = baseline_points(definition, [] if between else [row["period"] for row in rows])
     answer = _answer(rows, definition, choice.chart, goal, steps, fix_after, ruleset or Ruleset())
     points = [_point(row, point, between) for row, point in zip(rows, answer["points"], strict=True)]
     resource: dict[str, Any] = {
@@ -89,25 +89,50 @@ def _answer(
     fix_after: int | None,
     ruleset: Ruleset,
 ) -> dict[str, Any]:
-    divided = kind in _DIVIDED and definition.denominator is not None
-    shown = [row["value"] is not None for row in rows]
-    column = "numerator" if divided or kind == "c" else "value"
-    series = Series(
-        id=definition.measure,
-        chart=cast("ChartName", kind),
+    series = engine_series(
+        definition,
+        kind,
         labels=[row["label"] if kind in _BETWEEN else row["period"] for row in rows],
-        values=[row[column] if has else None for row, has in zip(rows, shown, strict=True)],
-        denominators=[row["denominator"] if has else None for row, has in zip(rows, shown, strict=True)]
-        if divided
-        else None,
-        improvement=_direction(definition, kind),
+        values=[row["value"] for row in rows],
+        numerators=[row["numerator"] for row in rows],
+        denominators=[row["denominator"] for row in rows],
         target=None if target is None else float(target["value"]),
-        rebase=list(steps),
+        rebase=steps,
         fix_after=fix_after,
-        multiplier=definition.multiplier if divided else 1.0,
     )
     (answer,) = evaluate([series], ruleset=ruleset)
     return cast("dict[str, Any]", msgspec.to_builtins(answer))
+
+
+def engine_series(
+    definition: Definition,
+    kind: str,
+    *,
+    labels: Sequence[str],
+    values: Sequence[float | None],
+    numerators: Sequence[float | None],
+    denominators: Sequence[float | None],
+    target: float | None = None,
+    rebase: Sequence[int] = (),
+    fix_after: int | None = None,
+) -> Series:
+    """What the engine is asked for a chart of this kind; a point without a value has no figures."""
+    divided = kind in _DIVIDED and definition.denominator is not None
+    column = numerators if divided or kind == "c" else values
+    return Series(
+        id=definition.measure,
+        chart=cast("ChartName", kind),
+        labels=labels,
+        values=[one if has is not None else None for one, has in zip(column, values, strict=True)],
+        denominators=[one if has is not None else None for one, has in zip(denominators, values, strict=True)]
+        if divided
+        else None,
+        improvement=_direction(definition, kind),
+        target=target,
+        rebase=list(rebase),
+        fix_after=fix_after,
+        multiplier=definition.multiplier if divided else 1.0,
+    )
 
 
 def _direction(definition: Definition, kind: str) -> Any:
@@ -160,8 +185,17 @@ def _index(day: date, rows: Sequence[Mapping[str, Any]], between: bool) -> int |
 
 def _steps(rows: Sequence[Mapping[str, Any]], annotations: Sequence[Mapping[str, Any]], between: bool) -> list[int]:
     days = [_day(one["on"]) for one in annotations if one["kind"] == "step_change"]
-    found = {_index(day, rows, between) for day in days}
-    return sorted(index for index in found if index is not None and index > 0)
+    return _sorted_steps(_index(day, rows, between) for day in days)
+
+
+def steps_of(periods: Sequence[str], days: Iterable[date]) -> list[int]:
+    """Where the step changes of these days begin a new segment of a chart of these periods."""
+    rows = [{"period": period} for period in periods]
+    return _sorted_steps(_index(day, rows, between=False) for day in days)
+
+
+def _sorted_steps(found: Iterable[int | None]) -> list[int]:
+    return sorted({index for index in found if index is not None and index > 0})
 
 
 def _placed(
@@ -181,14 +215,14 @@ def _day(on: date | str) -> date:
     return date.fromisoformat(on[:10]) if isinstance(on, str) else on
 
 
-def _baseline(definition: Definition, rows: Sequence[Mapping[str, Any]], between: bool) -> tuple[int | None, list[str]]:
+def baseline_points(definition: Definition, periods: Sequence[str]) -> tuple[int | None, list[str]]:
     """How many first points fix the limits, as the definition's baseline says, and what to say if they cannot."""
     baseline = definition.source.get("baseline")
-    if not baseline or not rows or between:
+    if not baseline or not periods:
         return None, []
     first, last = Period.parse(baseline["from"]), Period.parse(baseline["to"])
-    inside = sum(1 for row in rows if first.start <= Period.parse(row["period"]).start <= last.end)
-    if Period.parse(rows[0]["period"]).start < first.start or inside < FEWEST_FOR_LIMITS:
+    inside = sum(1 for period in periods if first.start <= Period.parse(period).start <= last.end)
+    if Period.parse(periods[0]).start < first.start or inside < FEWEST_FOR_LIMITS:
         return None, [f"Limits come from all points: the baseline {first} to {last} is not how this chart begins."]
     return inside, []
 
@@ -240,11 +274,16 @@ def _axes(resource: Mapping[str, Any], definition: Definition) -> dict[str, Any]
     between = resource["chart"] in _BETWEEN
     return {
         "x": {
-            "title": "Event" if between else definition.period.replace("_", " ").capitalize(),
+            "title": "Event" if between else _grain_title(points, definition),
             "domain": [points[0]["label"], points[-1]["label"]] if points else [],
         },
         "y": {"title": "Days between events" if between else wording.unit_title(definition), "domain": _room(heights)},
     }
+
+
+def _grain_title(points: Sequence[Mapping[str, Any]], definition: Definition) -> str:
+    grain = Period.parse(points[-1]["period"]).grain if points else definition.period
+    return grain.replace("_", " ").capitalize()
 
 
 def _room(heights: Sequence[float]) -> list[float]:

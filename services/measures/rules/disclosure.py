@@ -3,12 +3,12 @@
 Policies are a table. Sources: NHS Digital, "Disclosure control methodology for HES and ECDS" (2018); NHS England,
 Maternity and Neonatal Equalities dashboard (MSDS); the MHSDS restrictive-interventions publication; codonPython 0.2.1.
 A hidden figure is None with the status `suppressed`; it is never 0, and it cannot be had back by subtracting the shown
-parts of a table from its total.
+parts of a table from its total: neither at once nor by what roundings leave possible (`settled`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 from typing import Literal
 
 from services.measures.rules.invalid import InvalidRow, not_negative
@@ -30,7 +30,7 @@ class Policy:
     small_shown_as: int | None
     nearest: int
     exact_at: frozenset[str] = frozenset()
-    exact_rates_at: frozenset[str] = frozenset()
+    exact: bool = False
     rate_numerator_from: int = 0
     rate_denominator_from: int = 0
     people_from: int = 0
@@ -43,7 +43,6 @@ POLICIES: dict[str, Policy] = {
         small_below=8,
         small_shown_as=5,
         nearest=5,
-        exact_rates_at=frozenset({"national", "trust"}),
         rate_numerator_from=8,
     ),
     "mhsds": Policy(
@@ -55,14 +54,27 @@ POLICIES: dict[str, Policy] = {
         rate_denominator_from=100,
         people_from=5,
     ),
-    "default": Policy("default", small_below=8, small_shown_as=None, nearest=5, rate_numerator_from=8),
+    "small-numbers": Policy("small-numbers", small_below=8, small_shown_as=None, nearest=5, rate_numerator_from=8),
+    "none": Policy("none", small_below=0, small_shown_as=None, nearest=1, exact=True),
 }
 """Each policy: small counts hidden or shown as one figure, the rest rounded.
 
-`exact_at` names the levels (kinds of organisation) with no control at all; `exact_rates_at` those where rates per 1,000
-are of unrounded figures. A rate per 1,000 is hidden where a numerator above 0, the denominator, or the people behind it
-are fewer than the policy asks.
+`exact` policies have no control at all, for figures that are nobody's (returns in time); `exact_at` names the levels
+(kinds of organisation) that have none. A rate per 1,000 is hidden where a numerator above 0, the denominator, or the
+people behind it are fewer than the policy asks. The dashboard of MSDS prints some rates per 1,000 of unrounded counts;
+here they are of rounded ones too, because an exact rate gives the exact count away, and that a small one beside it.
 """
+
+STRICTEST = Policy(
+    "strictest",
+    small_below=8,
+    small_shown_as=None,
+    nearest=5,
+    rate_numerator_from=8,
+    rate_denominator_from=100,
+    people_from=8,
+)
+"""What holds where a measure names no policy, or one that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +99,9 @@ class Exact:
     people: float | None = None
 
 
-def policy(name: str) -> Policy:
-    """The policy of that name, or `InvalidRow`."""
-    if name not in POLICIES:
-        raise InvalidRow(None, "disclosure", f"must be one of {', '.join(POLICIES)}")
-    return POLICIES[name]
+def policy(name: str | None) -> Policy:
+    """The policy of that name; the strictest for a name that is not known."""
+    return POLICIES.get(name or "", STRICTEST)
 
 
 def shown_count(count: float, rules: Policy) -> float | None:
@@ -111,11 +121,11 @@ def nearest(count: float, step: int) -> int:
 def disclosed(exact: Exact, rules: Policy, *, level: str, multiplier: float = 1) -> Figure:
     """One figure as it may be shown at this level (kind of organisation).
 
-    Percentages are of the rounded counts; rates per 1,000 as the policy says. `multiplier` scales the value of a ratio.
+    Ratios are of the rounded counts; rates per 1,000 are shown only where the policy says. `multiplier` scales the value of a ratio.
     Raises `InvalidRow` for negative counts.
     """
     _check(exact)
-    if level in rules.exact_at:
+    if rules.exact or level in rules.exact_at:
         value = _ratio(exact, multiplier)
         return Figure(exact.numerator, exact.denominator, value, _status(exact, value, "value"))
     numerator = shown_count(exact.numerator, rules)
@@ -124,11 +134,9 @@ def disclosed(exact: Exact, rules: Policy, *, level: str, multiplier: float = 1)
         return Figure(numerator, None, numerator, _status(exact, numerator, "rounded"))
     if numerator is None or denominator is None:
         return Figure(numerator, denominator, None, "suppressed")
-    per_thousand = multiplier == PER_THOUSAND
-    if per_thousand and _too_rare(exact, rules):
+    if multiplier == PER_THOUSAND and _too_rare(exact, rules):
         return Figure(numerator, denominator, None, "suppressed")
-    unrounded = per_thousand and level in rules.exact_rates_at
-    value = _ratio(exact if unrounded else Exact(numerator, denominator), multiplier)
+    value = _ratio(Exact(numerator, denominator), multiplier)
     return Figure(numerator, denominator, value, _status(exact, value, "rounded"))
 
 
@@ -137,18 +145,85 @@ def disclosed_table(
 ) -> dict[str, Figure]:
     """A table of strata and their total (the stratum `""`), each as it may be shown.
 
-    Where hiding leaves one stratum alone that the total would give away, the smallest other is hidden too; numerators
-    and denominators each count as a table. Strata that are themselves of several dimensions are one table a dimension.
+    Where hiding leaves one stratum alone that the total would give away, the smallest other is hidden too, and so on
+    until no small count is settled by what is shown. Numerators and denominators each count as a table, and so do the
+    strata of each name (`imd_quintile=...`).
     """
     figures = {name: disclosed(cell, rules, level=level, multiplier=multiplier) for name, cell in cells.items()}
-    if level in rules.exact_at or WHOLE not in cells:
+    if rules.exact or level in rules.exact_at or WHOLE not in cells:
         return figures
-    for column in ("numerator", "denominator"):
-        exact = {name: getattr(cell, column) for name, cell in cells.items() if getattr(cell, column) is not None}
-        hidden = {name for name in exact if getattr(figures[name], column) is None}
-        for name in complementary(exact, hidden):
-            figures[name] = _without(figures[name], column)
+    for dimension in {name.partition("=")[0] for name in cells if name != WHOLE}:
+        table = [name for name in cells if name == WHOLE or name.partition("=")[0] == dimension]
+        for column in ("numerator", "denominator"):
+            exact = {name: count for name in table if (count := getattr(cells[name], column)) is not None}
+            hidden = {name for name in exact if getattr(figures[name], column) is None}
+            for name in to_hide(exact, hidden, rules):
+                figures[name] = without(figures[name], column)
     return figures
+
+
+def to_hide(counts: Mapping[str, float], hidden: set[str], rules: Policy) -> set[str]:
+    """The strata to hide besides `hidden` (`counts` has the total under `""`), so that no small one is settled."""
+    more = complementary(counts, hidden)
+    if WHOLE not in counts or WHOLE in more or WHOLE in hidden:
+        return more
+    while settled(span(counts[WHOLE], rules), _parts(counts, more, rules), rules):
+        shown = [name for name in counts if name not in {WHOLE, *hidden, *more} and counts[name] >= rules.small_below]
+        if not shown:
+            return more | {WHOLE}
+        more.add(min(shown, key=lambda name: (counts[name], name)))
+    return more
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What a reader knows of the parts of a total: how many are small, and between what bounds all lie together."""
+
+    small: int = 0
+    low: float = 0
+    high: float = 0
+
+    def plus(self, count: float, rules: Policy) -> "Spread":
+        """With one more part."""
+        low, high = span(count, rules)
+        return Spread(self.small + (0 < count < rules.small_below), self.low + low, self.high + high)
+
+
+def span(count: float, rules: Policy) -> tuple[float, float]:
+    """Between what bounds a reader who knows the policy knows a count to lie once it has been shown."""
+    if count == 0:
+        return 0, 0
+    if count < rules.small_below:
+        return 1, rules.small_below - 1
+    shown, half = nearest(count, rules.nearest), rules.nearest // 2
+    return max(rules.small_below, shown - half), shown + half
+
+
+def settled(total: tuple[float, float], parts: Spread, rules: Policy) -> bool:
+    """Whether the bounds of a total and of its parts leave a small part only one count that it can be."""
+    most = rules.small_below - 1
+    lowest = max(1, total[0] - (parts.high - most))
+    highest = min(most, total[1] - (parts.low - 1))
+    return parts.small > 0 and lowest >= highest
+
+
+def of_parts(figure: Figure, exact: Exact, parts: Mapping[str, Spread], rules: Policy) -> Figure:
+    """The figure of an aggregate as it may be shown beside those of its members (`parts`, by column)."""
+    for column, spread in parts.items():
+        count = getattr(exact, column)
+        if count is not None and settled(span(count, rules), spread, rules):
+            figure = without(figure, column)
+    return figure
+
+
+def _parts(counts: Mapping[str, float], unknown: Iterable[str], rules: Policy) -> Spread:
+    found, hidden = Spread(), set(unknown)
+    for name, count in counts.items():
+        if name in hidden:
+            found = Spread(found.small, found.low + 1, inf)
+        elif name != WHOLE:
+            found = found.plus(count, rules)
+    return found
 
 
 def complementary(counts: Mapping[str, float], hidden: Iterable[str]) -> set[str]:
@@ -189,7 +264,8 @@ def suppress_values(values: Sequence[int], *, replacement: str = "*", upper: int
     return printed
 
 
-def _without(figure: Figure, column: str) -> Figure:
+def without(figure: Figure, column: str) -> Figure:
+    """The figure with its numerator or its denominator hidden, and so without a value."""
     numerator = None if column == "numerator" else figure.numerator
     denominator = None if column == "denominator" else figure.denominator
     return Figure(numerator, denominator, None, "suppressed")

@@ -223,18 +223,25 @@ def coarsened(text: str, grain: Grain) -> str:
 
 
 def _counted(frame: pl.DataFrame, definitions: Sequence[Definition]) -> pl.DataFrame:
-    """Figures that came ready counted: added up where a measure's period is coarser than theirs."""
-    grains = {definition.measure: definition.period for definition in definitions}
-    ours = frame.filter(pl.col("measure").is_in(list(grains)))
-    pairs = ours.select("measure", "_period").unique()
-    periods = [coarsened(text, grains[measure]) for measure, text in pairs.iter_rows()]
-    in_period = ours.join(pairs.with_columns(pl.Series("period", periods, dtype=pl.String)), on=["measure", "_period"])
-    keyed = in_period.with_columns(pl.col("stratum").fill_null(WHOLE)).rename({"_organisation": "place"})
-    added = keyed.group_by("measure", "place", "period", "stratum").agg(
+    """Figures that came ready counted, in the periods they were sent for: months stay months."""
+    ours = frame.filter(pl.col("measure").is_in([definition.measure for definition in definitions]))
+    keyed = ours.with_columns(pl.col("stratum").fill_null(WHOLE)).rename({"_organisation": "place"})
+    added = keyed.group_by("measure", "place", "_period", "stratum").agg(
         pl.when(pl.col(half).is_not_null().any()).then(pl.col(half).sum()).cast(pl.Float64).alias(half)
         for half in ("numerator", "denominator")
     )
     return added.select(
-        "measure", pl.col("place").alias("organisation"), "period", "stratum", "numerator", "denominator",
-        pl.lit("both").alias("half"), pl.lit(None, dtype=SCHEMA["dates"]).alias("dates"),
+        "measure", pl.col("place").alias("organisation"), pl.col("_period").alias("period"), "stratum", "numerator",
+        "denominator", pl.lit("both").alias("half"), pl.lit(None, dtype=SCHEMA["dates"]).alias("dates"),
     )  # fmt: skip
+
+
+def default_grain(there: Iterable[Grain], own: Grain) -> Grain:
+    """The grain to show of those in which a measure has figures: its own, or else the finest.
+
+    A measure by the quarter or the year whose figures were sent by the month as well is shown by the month.
+    """
+    found = sorted(set(there), key=GRAINS.index)
+    finest = found[0] if found else own
+    coarse = GRAINS.index(own) > GRAINS.index("month")
+    return own if own in found and not (coarse and GRAINS.index(finest) <= GRAINS.index("month")) else finest

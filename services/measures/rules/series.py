@@ -56,7 +56,7 @@ def series(
         for period in first.until(last):
             figure = known.get((stratum, period.text)) or _nobody(known.get((WHOLE, period.text)), stratum, definition)
             items.append(_item(definition, organisation, stratum, period.text, figure, standing.get(period.text)))
-    _add_intervals(items, definition)
+    add_intervals(items, definition)
     return items
 
 
@@ -113,8 +113,8 @@ def _value(cell: Cell, multiplier: float) -> float | None:
     return cell.numerator / cell.denominator * multiplier if cell.denominator else None
 
 
-def _add_intervals(items: Sequence[dict[str, Any]], definition: Definition) -> None:
-    """Fill in the bounds of every item that has a value and is a count of events, all at once."""
+def add_intervals(items: Sequence[dict[str, Any]], definition: Definition) -> None:
+    """Fill in the bounds of every item that has a value and is a count of events, all at once, from its figures."""
     shown = [item for item in items if item["value"] is not None and _has_interval(item, definition)]
     if not shown:
         return

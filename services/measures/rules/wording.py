@@ -146,7 +146,7 @@ def _behaviour(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]], de
     rule = last["rule"]
     mean = f"the {'median' if chart['chart'] in ('run', 'g') else 'mean'} of {said(last['centre'])}"
     side = "above" if last["value"] > last["centre"] else "below"
-    grain = "events" if chart["chart"] in ("g", "t") else PLURALS[definition.period]
+    grain = "events" if chart["chart"] in ("g", "t") else PLURALS[Period.parse(last["period"]).grain]
     verdict = VERDICTS[last["signal"]]
     if rule == "outside" or last["outside"]:
         limit = last["upper"] if side == "above" else last["lower"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.measures.rules.definitions import Definition
 from services.measures.rules.feeds import COUNTED, Feed
-from services.measures.rules.figures import KEYS, SCHEMA, figures, join_halves
+from services.measures.rules.figures import KEYS, SCHEMA, default_grain, figures, join_halves
+from shared.contracts.periods import Grain
 
 BIRTHS: dict[str, Any] = {
     "id": "births",
@@ -225,13 +226,29 @@ def test_counted_figures_are_taken_as_they_are_for_measures_of_rows_too() -> Non
     ]
 
 
-def test_counted_figures_of_months_add_up_in_a_quarterly_measure_and_those_of_years_stay_years() -> None:
+def test_counted_figures_keep_the_periods_they_were_sent_for() -> None:
     rows = frame(COUNTS, *(counted(_period=period) for period in ("2026-07", "2026-08", "2025")))
 
     assert cells(figures(rows, [measure(period="quarter")], feed=COUNTED), "period", "numerator") == [
         ("2025", 4.0),
-        ("2026-Q3", 8.0),
+        ("2026-07", 4.0),
+        ("2026-08", 4.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "own", "shown"),
+    [
+        (["month"], "year", "month"),
+        (["month", "year"], "year", "month"),
+        (["quarter", "year"], "year", "year"),
+        (["week", "month"], "month", "month"),
+        (["week"], "month", "week"),
+        ([], "quarter", "quarter"),
+    ],
+)
+def test_a_measure_is_shown_by_the_month_where_months_were_sent(there: list[Grain], own: Grain, shown: Grain) -> None:
+    assert default_grain(there, own) == shown
 
 
 def test_halves_of_two_feeds_are_partial_until_they_are_joined() -> None:

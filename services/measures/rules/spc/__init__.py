@@ -1,11 +1,12 @@
 """Statistical process control: centre, limits, rules and runs of any number of series at once.
 
-`evaluate` answers in objects, `evaluate_json` in text, `read` takes the request; `suggest_step_changes` proposes where
+`evaluate` answers in objects, `evaluate_json` in text, `icons` with no more than the icons; `read` takes the request; `suggest_step_changes` proposes where
 a person might rebase.
 """
 
 from services.measures.rules.spc.answers import Answer, Point, RunsTest, Segment, evaluate
 from services.measures.rules.spc.charts import CHARTS
+from services.measures.rules.spc.icons import Icons, icons
 from services.measures.rules.spc.reading import Request, read
 from services.measures.rules.spc.series import InvalidSeries, Ruleset, Series
 from services.measures.rules.spc.suggest import Phase, suggest_step_changes
@@ -14,6 +15,7 @@ from services.measures.rules.spc.text import evaluate_json
 __all__ = [
     "CHARTS",
     "Answer",
+    "Icons",
     "InvalidSeries",
     "Phase",
     "Point",
@@ -24,6 +26,7 @@ __all__ = [
     "Series",
     "evaluate",
     "evaluate_json",
+    "icons",
     "read",
     "suggest_step_changes",
 ]

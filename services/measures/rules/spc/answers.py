@@ -203,8 +203,8 @@ def summarise(number: int, series: Series, columns: Columns, ruleset: Ruleset) -
     ]
     return Summary(
         segments,
-        _variation(series, columns, rows),
-        _assurance(series, columns, rows),
+        variation_of(series, columns, rows),
+        assurance_of(series, columns, rows),
         [_runs(segment, row, columns) for segment, row in enumerate(rows)],
         list(_notices(series, columns, rows)),
         ruleset,
@@ -218,7 +218,7 @@ def _runs(segment: int, row: int, columns: Columns) -> RunsTest:
     return RunsTest(segment, useful, longest, longest_max, crossings, crossings_min, bool(signal))
 
 
-def _variation(series: Series, columns: Columns, rows: range) -> Variation:
+def variation_of(series: Series, columns: Columns, rows: range) -> Variation:
     """The icon of the last point. On charts other than XmR an unusually long run that is still going on counts too."""
     if not rows:
         return "common_cause"
@@ -232,7 +232,7 @@ def _variation(series: Series, columns: Columns, rows: range) -> Variation:
     return VARIATIONS[series.improvement][direction]
 
 
-def _assurance(series: Series, columns: Columns, rows: range) -> Assurance | None:
+def assurance_of(series: Series, columns: Columns, rows: range) -> Assurance | None:
     """Target against the limits of the last point; of the last that has any where they vary from point to point."""
     chart = CHARTS[series.chart]
     if series.target is None or series.improvement == "neutral" or not rows:
