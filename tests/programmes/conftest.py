@@ -29,7 +29,7 @@ class Registry:
 
     def __init__(self, database: Database, url: SecretStr) -> None:
         private, public = new_key()
-        self.database = database
+        self.database, self.url = database, url
         self.signer = Signer(private)
         self.app = create_app(ProgrammesSettings(database_url=url, principal_key=public), database)
 

@@ -1,5 +1,6 @@
 """Changing the registry: who may, what is refused, what is kept, and that a second person publishes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -545,3 +546,16 @@ def test_a_request_that_was_refused_may_be_mended_and_sent_with_the_same_key(lea
         lead("POST", "/annotations", AN_ANNOTATION | {"measure": "nope"}, headers=headers), 422, "invalid-annotation"
     )
     good(lead("POST", "/annotations", AN_ANNOTATION, headers=headers), 201)
+
+
+def test_of_many_who_change_the_same_thing_at_once_exactly_one_wins(lead, drafted):
+    tag = lead("GET", "/measures/east-falls/draft").headers["ETag"]
+
+    def change(number):
+        sent = A_MEASURE | {"name": f"Falls {number}"}
+        return lead("PUT", "/measures/east-falls/draft", sent, headers={"If-Match": tag}).status_code
+
+    with ThreadPoolExecutor(4) as people:
+        answers = sorted(people.map(change, range(8)))
+    assert answers == [200] + [412] * 7
+    assert good(lead("GET", "/measures/east-falls/draft"))["revision"] == 2
