@@ -1,6 +1,5 @@
 """A gateway that really listens, before services that really listen, with a database of its own."""
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,15 +9,11 @@ from typing import Any
 
 import httpx
 import orjson
-import psycopg
 import pytest
-import uvicorn
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
-from sqlalchemy import make_url
 
-from deploy.migrate import migrate
-from deploy.postgres import Postgres
+from deploy.serving import Server
 from gateway.access.commands import register_client
 from gateway.app import create_app
 from gateway.routes import SCOPES, SERVICES
@@ -27,6 +22,8 @@ from shared.db import Database
 from shared.principal import new_key
 from shared.telemetry import configure_logging
 
+NewDatabase = Callable[[str | None], SecretStr]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet() -> None:
@@ -34,75 +31,11 @@ def quiet() -> None:
     configure_logging("CRITICAL")
 
 
-@pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server: the one that PSIP_TEST_DATABASE_URL names, or our own."""
-    given = os.environ.get("PSIP_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    with Postgres(tmp_path_factory.mktemp("postgres")) as postgres:
-        yield postgres.server_url
-
-
-@pytest.fixture(scope="session")
-def template(server_url: str) -> str:
-    """A migrated database to make others from."""
-    name = f"gateway_template_{uuid.uuid4().hex[:8]}"
-    migrate("gateway", make_database(server_url, name))
-    return name
-
-
-@pytest.fixture(scope="session")
-def new_database(server_url: str, template: str) -> Callable[[], SecretStr]:
-    """Makes an empty, migrated database."""
-    return lambda: make_database(server_url, f"gateway_{uuid.uuid4().hex[:12]}", template)
-
-
-def make_database(server_url: str, name: str, template: str = "template1") -> SecretStr:
-    url = make_url(server_url)
-    maintenance = url.set(drivername="postgresql", database=url.database or "postgres")
-    with psycopg.connect(maintenance.render_as_string(hide_password=False), autocommit=True) as connection:
-        connection.execute(f'create database "{name}" template "{template}"'.encode())
-    return SecretStr(url.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False))
-
-
 @pytest.fixture
-def database(new_database: Callable[[], SecretStr]) -> Iterator[Database]:
+def database(new_database: NewDatabase) -> Iterator[Database]:
     """An empty database of the gateway."""
-    with closing(Database(new_database())) as database:
+    with closing(Database(new_database("gateway"))) as database:
         yield database
-
-
-class Serving(uvicorn.Server):
-    """uvicorn in a thread, on a port of its own choosing."""
-
-    def __init__(self, app: Any, **options: Any) -> None:
-        defaults = {"port": 0, "log_level": "critical", "access_log": False, "ws": "none"}
-        super().__init__(uvicorn.Config(app, **(defaults | {"timeout_graceful_shutdown": 1} | options)))
-        self._up = threading.Event()
-        self._thread = threading.Thread(target=self.run, daemon=True)
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self._up.set()
-
-    def __enter__(self) -> "Serving":
-        self._thread.start()
-        assert self._up.wait(20)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.should_exit = True
-        self._thread.join(20)
-
-    @property
-    def url(self) -> str:
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}"
-
-
-SMALL = orjson.dumps({"items": []})
 
 
 @dataclass
@@ -114,13 +47,19 @@ class Upstream:
     began: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
             return
         word = scope["path"].rsplit("/", 1)[-1]
         told = {**scope, "headers": [(n.decode(), v.decode("latin-1")) for n, v in scope["headers"]]}
         self.seen.append(told)
         act = getattr(self, f"do_{word}".replace("-", "_"), self.answer)
         await act(scope, receive, send)
+
+    async def live(self, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
 
     @property
     def last(self) -> dict[str, str]:
@@ -228,6 +167,7 @@ def new_settings(database_url: SecretStr, **others: Any) -> GatewaySettings:
         "upstreams": dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
         "requests_per_minute": 100_000,
         "anonymous_per_minute": 100_000,
+        "failures_per_minute": 100_000,
     }
     return GatewaySettings(**(values | others))
 
@@ -236,12 +176,12 @@ def new_settings(database_url: SecretStr, **others: Any) -> GatewaySettings:
 def listening(database_url: SecretStr, **others: Any) -> Iterator[Gateway]:
     """A gateway before one upstream that plays all three services."""
     upstream = Upstream()
-    with Serving(upstream, lifespan="off") as services:
+    with Server(upstream) as services:
         others = {"upstreams": dict.fromkeys(SERVICES, services.url)} | others
         settings = new_settings(database_url, **others)
         app = create_app(settings)
         with (
-            Serving(app, lifespan="on") as door,
+            Server(app) as door,
             httpx.Client(base_url=door.url, timeout=20) as http,
             closing(Database(database_url)) as database,
         ):
@@ -249,12 +189,12 @@ def listening(database_url: SecretStr, **others: Any) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
-def gateway(new_database: Callable[[], SecretStr]) -> Iterator[Gateway]:
-    with listening(new_database()) as gateway:
+def gateway(new_database: NewDatabase) -> Iterator[Gateway]:
+    with listening(new_database("gateway")) as gateway:
         yield gateway
 
 
 @pytest.fixture(scope="session")
-def listen(new_database: Callable[[], SecretStr]) -> Any:
+def listen(new_database: NewDatabase) -> Any:
     """`with listen(requests_per_minute=5) as gateway:` a gateway with other settings."""
-    return lambda **others: listening(new_database(), **others)
+    return lambda **others: listening(new_database("gateway"), **others)
