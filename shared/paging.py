@@ -52,5 +52,5 @@ def page(
     cursor = encode(key(items[-1])) if len(rows) > limit else None
     if cursor is not None:
         query = [(k, v) for k, v in request.query_params.multi_items() if k != "cursor"] + [("cursor", cursor)]
-        response.headers["Link"] = f'<{quote(request.url.path)}?{urlencode(query)}>; rel="next"'
+        response.headers["Link"] = f'<{quote(request.scope["path"])}?{urlencode(query)}>; rel="next"'
     return {"items": items, "next_cursor": cursor}

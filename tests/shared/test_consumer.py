@@ -8,12 +8,10 @@ import psycopg
 import pytest
 import structlog
 from fastapi import APIRouter
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session as OrmSession
 
-from deploy.serving import Server
 from shared.contracts.measures import CellsChanged, SignalDetected
 from shared.db import Database, Session, driver
 from shared.messaging.bus import Message
@@ -21,9 +19,6 @@ from shared.messaging.consumer import Consumer, Handlers
 from shared.messaging.local import LocalBus
 from shared.messaging.outbox import Relay, publish
 from shared.messaging.parked import Parked, count, drop, parked
-from shared.principal import new_key
-from shared.service import create_service
-from shared.settings import ServiceSettings
 from shared.telemetry import trail
 from tests.shared.builders import a_signal, changed_cells, on_the_bus
 
@@ -300,7 +295,7 @@ def test_a_reader_that_ends_in_the_middle_leaves_the_batch_to_the_next(listener:
 
 
 def test_ids_travel_from_the_request_through_the_event_into_the_log_of_who_hears_it(
-    database: Database, local_bus: LocalBus
+    database: Database, local_bus: LocalBus, serve: Callable[[APIRouter], httpx.Client]
 ) -> None:
     router = APIRouter()
 
@@ -314,11 +309,9 @@ def test_ids_travel_from_the_request_through_the_event_into_the_log_of_who_hears
         lines.append(dict(structlog.contextvars.get_contextvars()))
         publish(session, [changed_cells()], source="tests")
 
-    settings = ServiceSettings(service="tests", database_url=SecretStr("unused"), principal_key=new_key()[1])
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     ids = {"X-Correlation-Id": "ward-7", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
-    with Server(create_service(settings, database=database, routers=[router])) as server:
-        assert httpx.post(f"{server.url}/signals", headers=ids).status_code == 202
+    assert serve(router).post("/signals", headers=ids).status_code == 202
     Relay(database, local_bus).step()
     consumer = Consumer("tests", database, local_bus.subscribe("tests", TOPICS), {SignalDetected: hear})
     consumer.step()
