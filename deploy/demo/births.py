@@ -224,7 +224,9 @@ def _pathway(draw: Draw, days: Floats, born: Moments, alive: Flags) -> dict[str,
     steroids = np.clip(rates.STEROIDS * _own_level(draw.unit, "steroids", 0.08), 0, 0.95)
     in_time, given = draw.happens(steroids), draw.happens(rates.STEROIDS_TOO_EARLY)
     hours = np.where(in_time, draw.between(2, 150), draw.between(200, 500))
-    cord = np.clip(draw.trend(rates.CORD_LATE) * _cord_level(draw.unit) * draw.story("mn-opt-ocm"), 0, 0.95)
+    cord = np.clip(
+        draw.trend(rates.CORD_LATE) * _own_level(draw.unit, "cord", 0.06) * draw.story("mn-opt-ocm"), 0, 0.95
+    )
     seconds = np.where(draw.happens(cord), draw.between(60, 150), draw.between(5, 58))
     warm = draw.happens(rates.WARM)
     degrees = np.where(warm, draw.between(36.5, 37.5), draw.between(35.3, 36.4))
@@ -239,11 +241,6 @@ def _pathway(draw: Draw, days: Floats, born: Moments, alive: Flags) -> dict[str,
         "admission_temp_c": _blank(np.round(degrees, 1), early & alive),
         "admission_temp_datetime": _blank(taken, early & alive),
     }
-
-
-def _cord_level(unit: Unit) -> float:
-    """The unit with the improvement begins below the others, so that there is room for it."""
-    return 0.85 if unit.code == "RGT" else _own_level(unit, "cord", 0.06)
 
 
 def _blank(values: npt.NDArray[Any], kept: Flags) -> pl.Series:

@@ -38,8 +38,8 @@ RATES: Mapping[str, float] = {
 ERRORS = 1.4
 """Medicine errors in 1,000 doses due."""
 HUDDLES = 0.72
-HUDDLES_BEFORE = 0.45
-"""Of the huddles planned, one a day, how many are held; and in the home that is to improve."""
+HUDDLES_PLANNED = 2 * DAYS
+"""Of the huddles planned, one at each handover of the day, how many are held."""
 EVENTS = ("falls", "falls_with_injury", "med_errors", "calls_999", "conveyances", "emergency_admissions", "deaths",
           "new_pressure_ulcers", "escalations_sbard")  # fmt: skip
 """What there is none of in a week of a nil return."""
@@ -97,16 +97,15 @@ def _events(home: Home, days: Whole, generator: np.random.Generator) -> dict[str
     doses = (days * DOSES_DAILY).astype(np.int64)
     errors = generator.poisson(doses / 1000 * ERRORS * _level(home, "errors") * course(home.code, "ms-ch-admin", weeks))
     kinds = generator.multinomial(errors, list(KINDS.values())).T
-    changing = course(home.code, "ms-ch-huddle", weeks)
-    held = HUDDLES_BEFORE if changing.max() > 1 else float(np.clip(HUDDLES * _level(home, "huddles"), 0.3, 0.95))
+    held = HUDDLES * _level(home, "huddles") * course(home.code, "ms-ch-huddle", weeks)
     return drawn | {
         "falls_with_injury": generator.binomial(drawn["falls"], HURT),
         "conveyances": generator.binomial(drawn["calls_999"], 0.7),
         "med_doses_due": doses,
         "med_errors": errors,
         **{f"med_errors_{kind}": count for kind, count in zip(KINDS, kinds, strict=True)},
-        "safety_huddles_planned": np.full(weeks, DAYS),
-        "safety_huddles_held": generator.binomial(DAYS, np.clip(held * changing, 0, 0.97)),
+        "safety_huddles_planned": np.full(weeks, HUDDLES_PLANNED),
+        "safety_huddles_held": generator.binomial(HUDDLES_PLANNED, np.clip(held, 0, 0.96)),
         "deterioration_checks_done": generator.binomial(days, 0.6),
     }  # fmt: skip
 

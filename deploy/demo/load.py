@@ -34,16 +34,11 @@ AT_ONCE = 2
 
 
 class Sent(NamedTuple):
-    """A file and what became of it."""
+    """A file that was sent, what became of it, and whether that is what should."""
 
-    sending: Sending
+    name: str
     receipt: Receipt
-
-    @property
-    def as_planned(self) -> bool:
-        """Whether the platform made of it what it should."""
-        told = self.receipt
-        return (told.status, told.rows["rejected"]) == (self.sending.status, self.sending.rejected)
+    as_planned: bool
 
 
 class Notice(NamedTuple):
@@ -133,6 +128,7 @@ def _send_all(
             while len(under_way) >= (1 if sending.corrects else AT_ONCE):
                 yield _arrived(under_way.popleft(), progress, line)
             under_way.append(pool.submit(_send, clients[sending.role], sending))
+            del sending  # it holds its rows
         while under_way:
             yield _arrived(under_way.popleft(), progress, line)
     progress.update(line, total=progress.tasks[line].completed)
@@ -140,14 +136,16 @@ def _send_all(
 
 def _arrived(one: "Future[Sent]", progress: Progress, line: TaskID) -> Sent:
     sent = one.result()
-    progress.advance(line, sent.sending.rows)
+    progress.advance(line, sent.receipt.rows["received"])
     return sent
 
 
 def _send(client: Client, sending: Sending) -> Sent:
     content = sending.content()
     key = f"demo-{sending.name}-{hashlib.sha256(content).hexdigest()[:16]}"
-    return Sent(sending, client.wait(client.submit(content, feed=sending.feed, idempotency_key=key)))
+    receipt = client.wait(client.submit(content, feed=sending.feed, idempotency_key=key))
+    became = (receipt.status, receipt.rows["rejected"])
+    return Sent(sending.name, receipt, became == (sending.status, sending.rejected))
 
 
 def _await_homes(client: Client, span: Span) -> None:

@@ -4,7 +4,7 @@
 |--------------|-----------|------------------------------------------------------------------------------------------|
 | improvement  | RGT       | optimal cord management steps up 13 months ago, after a change idea that is annotated     |
 | improvement  | RWG       | falls step down 10 months ago, after a change idea                                       |
-| improvement  | VN001     | a care home holds its safety huddles from 40 weeks ago on, and medicine errors halve      |
+| improvement  | VN001     | a care home holds its safety huddles from 40 weeks ago on; medicine errors fall           |
 | concern      | RM1       | major haemorrhage rises over six months, up to now                                       |
 | missing      | RQW       | no births return for one month, 7 months ago                                             |
 | missing      | VN012     | a care home sends nothing for three weeks                                                |
@@ -34,7 +34,8 @@ Course = npt.NDArray[np.float64]
 class Shift:
     """From `back` periods before the newest, what a measure counts is `factor` times what it was.
 
-    The change takes `over` periods. `idea` is the change idea behind it, which is annotated on the day it began.
+    The change takes `over` periods. `before` is how it compared with the average until then. `idea` is the change idea
+    behind it, which is annotated on the day it began.
     """
 
     organisation: str
@@ -42,6 +43,7 @@ class Shift:
     back: int
     factor: float
     over: int = 1
+    before: float = 1.0
     idea: str | None = None
 
 
@@ -54,14 +56,13 @@ class Merger:
     last_day: date
 
 
-IMPROVED_CORD = Shift(
-    "RGT", "mn-opt-ocm", 13, 1.5, idea="Resuscitaire at the bedside: the cord is clamped after 60 seconds or later"
-)
-IMPROVED_FALLS = Shift("RWG", "ss-falls", 10, 0.7, idea="Bay watch: somebody is always with those who may fall")
-IMPROVED_HUDDLES = Shift(
-    "VN001", "ms-ch-huddle", 40, 2.0, idea="A safety huddle of ten minutes at every afternoon handover"
-)
-FEWER_ERRORS = Shift("VN001", "ms-ch-admin", 40, 0.5, over=8)
+_CORD = "Resuscitaire at the bedside: the cord is clamped after 60 seconds or later"
+_FALLS = "Bay watch: somebody is always with those who may fall"
+_HUDDLES = "A safety huddle of ten minutes at every handover"
+IMPROVED_CORD = Shift("RGT", "mn-opt-ocm", 13, 1.75, before=0.8, idea=_CORD)
+IMPROVED_FALLS = Shift("RWG", "ss-falls", 10, 0.7, idea=_FALLS)
+IMPROVED_HUDDLES = Shift("VN001", "ms-ch-huddle", 40, 2.0, before=0.6, idea=_HUDDLES)
+FEWER_ERRORS = Shift("VN001", "ms-ch-admin", 40, 0.35, over=8, before=1.8)
 RISING_HAEMORRHAGE = Shift("RM1", "mn-cqimpph", 10, 1.9, over=6)
 SHIFTS = (IMPROVED_CORD, IMPROVED_FALLS, IMPROVED_HUDDLES, FEWER_ERRORS, RISING_HAEMORRHAGE)
 
@@ -83,7 +84,7 @@ def course(organisation: str, measure: str, periods: int) -> Course:
     for shift in SHIFTS:
         if (shift.organisation, shift.measure) == (organisation, measure):
             done = np.clip((shift.back - back + 1) / shift.over, 0.0, 1.0)
-            factors *= 1 + (shift.factor - 1) * done
+            factors *= shift.before * (1 + (shift.factor - 1) * done)
     return factors
 
 
