@@ -19,7 +19,7 @@ from deploy import secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.migrate import migrate
 from deploy.postgres import Postgres
-from deploy.services import APPS, WORKERS
+from deploy.services import WORKERS, create_app, create_worker
 from deploy.serving import Server
 from deploy.settings import Environment
 from services.programmes import commands
@@ -66,7 +66,7 @@ class Platform:
         self.environment = self._environment(server)
         self.bus = self._bus(server)
         topics.ensure(self.bus)
-        self._load_catalogue()
+        load_catalogue(self.environment.url("programmes"))
         self._start_workers()
         self.base_url = self._start_apps()
         return self
@@ -85,15 +85,9 @@ class Platform:
         self._stack.callback(bus.close)
         return bus
 
-    def _load_catalogue(self) -> None:
-        database = Database(self.environment.url("programmes"), pool_size=1)
-        with database.session() as session:
-            commands.load_catalogue(session, catalogue.load(), now=now())
-        database.close()
-
     def _start_workers(self) -> None:
-        for name, create in WORKERS.items():
-            worker = create(self.environment, self.bus)
+        for name in WORKERS:
+            worker = create_worker(name, self.environment, self.bus)
             self.workers[name] = worker
             self._stack.callback(worker.close)
             if self._working:
@@ -105,10 +99,10 @@ class Platform:
         """The services first, on ports of their own; the gateway last, on the port that callers know."""
         urls = {}
         for name in WORKERS:
-            urls[f"{name}_url"] = self._stack.enter_context(Server(APPS[name](self.environment))).url
+            urls[f"{name}_url"] = self._stack.enter_context(Server(create_app(name, self.environment))).url
         port = self._port or _free_port()
         self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}", **urls})
-        return self._stack.enter_context(Server(APPS["gateway"](self.environment), port=port)).url
+        return self._stack.enter_context(Server(create_app("gateway", self.environment), port=port)).url
 
     def settle(self, *, until: Callable[[], bool] = lambda: True) -> None:
         """Step every worker until nothing moves and nothing waits (and `until` holds). For a platform not `working`."""
@@ -141,6 +135,16 @@ class Platform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def load_catalogue(url: SecretStr) -> commands.Loaded:
+    """Load the national catalogue into the registry's database; what is there already stays as it is."""
+    database = Database(url, pool_size=1)
+    try:
+        with database.session() as session:
+            return commands.load_catalogue(session, catalogue.load(), now=now())
+    finally:
+        database.close()
 
 
 def _free_port() -> int:

@@ -44,6 +44,7 @@ def read(folder: Path, name: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # The folder is what keeps others out; a container that is handed one file reads it as a user of its own.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

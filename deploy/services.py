@@ -1,28 +1,40 @@
-"""Every app and every worker by name: the one table that knows them all."""
+"""Every app and every worker by name: the one table that knows them all.
+
+A service is imported when it is asked for, so that a process holds only its own in memory.
+"""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, cast
 
 from fastapi import FastAPI
 
-import gateway.app
-import services.ingest.app
-import services.ingest.worker
-import services.measures.app
-import services.measures.worker
-import services.programmes.app
-import services.programmes.worker
 from deploy.settings import Environment
 from shared.messaging.bus import Bus
 from shared.messaging.worker import Worker
 
-APPS: Mapping[str, Callable[[Environment], FastAPI]] = {
-    "programmes": lambda environment: services.programmes.app.create_app(environment.programmes()),
-    "ingest": lambda environment: services.ingest.app.create_app(environment.ingest()),
-    "measures": lambda environment: services.measures.app.create_app(environment.measures()),
-    "gateway": lambda environment: gateway.app.create_app(environment.gateway()),
+Settings = Callable[[Environment], Any]
+
+WORKERS: Mapping[str, tuple[str, Settings]] = {
+    "programmes": ("services.programmes.worker", Environment.programmes),
+    "ingest": ("services.ingest.worker", Environment.ingest),
+    "measures": ("services.measures.worker", Environment.measures),
 }
-WORKERS: Mapping[str, Callable[[Environment, Bus], Worker]] = {
-    "programmes": lambda environment, bus: services.programmes.worker.create_worker(environment.programmes(), bus),
-    "ingest": lambda environment, bus: services.ingest.worker.create_worker(environment.ingest(), bus),
-    "measures": lambda environment, bus: services.measures.worker.create_worker(environment.measures(), bus),
+APPS: Mapping[str, tuple[str, Settings]] = {
+    "programmes": ("services.programmes.app", Environment.programmes),
+    "ingest": ("services.ingest.app", Environment.ingest),
+    "measures": ("services.measures.app", Environment.measures),
+    "gateway": ("gateway.app", Environment.gateway),
 }
+
+
+def create_app(name: str, environment: Environment) -> FastAPI:
+    """The app of that name, with its settings from the environment."""
+    module, settings = APPS[name]
+    return cast("FastAPI", import_module(module).create_app(settings(environment)))
+
+
+def create_worker(name: str, environment: Environment, bus: Bus) -> Worker:
+    """The worker of that name, on this bus."""
+    module, settings = WORKERS[name]
+    return cast("Worker", import_module(module).create_worker(settings(environment), bus))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 from deploy import secrets
 from deploy.databases import service_url
@@ -58,9 +59,16 @@ class Environment(BaseSettings):
 
     def url(self, database: str) -> SecretStr:
         """The address of one database on the server."""
+        return SecretStr(service_url(self.server_url(), database))
+
+    def server_url(self) -> str:
+        """The address of the server; a password that it lacks comes from the folder of secrets."""
         if self.database_url is None:
             raise SystemExit("PSIP_DATABASE_URL is not set: postgresql://user:password@host:port of the server")
-        return SecretStr(service_url(self.database_url.get_secret_value(), database))
+        url = make_url(self.database_url.get_secret_value())
+        if url.host and url.password is None:
+            url = url.set(password=self.secret(secrets.SERVER))
+        return url.render_as_string(hide_password=False)
 
     def kafka(self) -> KafkaSettings:
         """How to reach Kafka."""

@@ -4,8 +4,8 @@ HMAC-SHA-256 with a secret key for this purpose alone. A pseudonym carries the v
 rotated; identifiers of one organisation are kept apart from those of another.
 """
 
-import hmac
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from services.ingest.rules.places import ORGANISATION, PERIOD
 
 AGE_BAND = "age_band"
 _BAND = 5
+_BLOCK = 64
 _YOUNGEST, _OLDEST = 15, 90
 
 
@@ -31,22 +32,35 @@ def pseudonymise(frame: pl.DataFrame, feed: Feed, key: bytes, key_version: str) 
 
 
 def _number(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> pl.DataFrame:
-    values = frame[field.name].unique().drop_nulls()
-    names = {value: _pseudonym(f"nhs_number:{value}", key, key_version) for value in values}
-    return frame.with_columns(pl.col(field.name).replace_strict(names, default=None, return_dtype=pl.String))
+    return _replaced(frame, field, pl.format("nhs_number:{}", pl.col(field.name)), key, key_version)
 
 
 def _local(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> pl.DataFrame:
     """A local identifier means something only within its organisation."""
-    pairs = frame.select(ORGANISATION, field.name).unique().drop_nulls(field.name)
-    names = [_pseudonym(f"local:{owner or ''}:{value}", key, key_version) for owner, value in pairs.iter_rows()]
-    told = pairs.with_columns(pl.Series("_pseudonym", names, dtype=pl.String))
-    joined = frame.join(told, on=[ORGANISATION, field.name], how="left", nulls_equal=True, maintain_order="left")
-    return joined.with_columns(pl.col("_pseudonym").alias(field.name)).drop("_pseudonym")
+    owner = pl.col(ORGANISATION).fill_null("")
+    return _replaced(frame, field, pl.format("local:{}:{}", owner, pl.col(field.name)), key, key_version)
 
 
-def _pseudonym(message: str, key: bytes, key_version: str) -> str:
-    return f"{key_version}:{hmac.digest(key, message.encode(), 'sha256').hex()[:32]}"
+def _replaced(frame: pl.DataFrame, field: Field, message: pl.Expr, key: bytes, key_version: str) -> pl.DataFrame:
+    messages = frame.select(message.alias("message"))["message"].to_list()
+    names = pl.Series(field.name, _pseudonyms(messages, key), dtype=pl.String)
+    return frame.with_columns((pl.lit(f"{key_version}:") + names).alias(field.name))
+
+
+def _pseudonyms(messages: Iterable[str | None], key: bytes) -> list[str | None]:
+    """HMAC-SHA-256 of each message, 32 hex digits of it; the two halves keyed once, which is twice as fast."""
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)).copy for pad in (0x36, 0x5C))
+    names: list[str | None] = []
+    for message in messages:
+        if message is None:
+            names.append(None)
+            continue
+        within, around = inner(), outer()
+        within.update(message.encode())
+        around.update(within.digest())
+        names.append(around.hexdigest()[:32])
+    return names
 
 
 def _age_band(frame: pl.DataFrame, field: Field, _: bytes, __: str) -> pl.DataFrame:

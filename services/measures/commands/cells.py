@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import structlog
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
+from services.measures.commands import signals
 from services.measures.models import Change, Definition, Feed, ReturnVersion
 from services.measures.rules import definitions, figures, rows
 from services.measures.rules.feeds import COUNTED, InvalidDefinition
@@ -53,8 +54,28 @@ class _Stretch(NamedTuple):
     end: date
 
 
+_EDITION = text(
+    """
+    select md5(coalesce(string_agg(edition, ',' order by edition), '')) from (
+        select measure || md5(definition::text) as edition from definition where status = 'live'
+        union all select feed || version || md5(spec::text) from feed
+    ) editions
+    """
+)
+_shelf: dict[str, Book] = {}  # compiling eighty definitions costs more than applying one return
+
+
 def book(session: Session) -> Book:
-    """The live definitions against the newest feeds. One that cannot be computed is logged and left out."""
+    """The live definitions against the newest feeds, compiled anew only when one of them is another."""
+    edition = session.execute(_EDITION).scalar_one()
+    if edition not in _shelf:
+        _shelf.clear()
+        _shelf[edition] = _compiled(session)
+    return _shelf[edition]
+
+
+def _compiled(session: Session) -> Book:
+    """Every live definition, compiled. One that cannot be computed is logged and left out."""
     feeds = {
         one.feed: one.spec
         for one in session.execute(select(Feed.feed, Feed.spec).order_by(Feed.published_at, Feed.version))
@@ -109,6 +130,15 @@ def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> Non
             measures, periods = moved[one.organisation]
             measures.add(one.measure)
             periods.add(one.period)
+    measures_moved = {measure for measures, _ in moved.values() for measure in measures}
+    signals.judge(
+        session,
+        known.definitions,
+        measures_moved,
+        {one.organisation for one in touched},
+        change=change,
+        instant=instant,
+    )
     submissions: dict[str, set[str]] = defaultdict(set)
     for organisation, submission in _submissions(session, touched):
         submissions[organisation].add(submission)

@@ -1,0 +1,247 @@
+"""`psip`: everything an operator, a supplier or a newcomer does from a terminal."""
+
+import signal
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+import uvicorn
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.table import Table
+
+from deploy import migrate, secrets, topics
+from deploy.databases import SERVICE_DATABASES, ensure_databases
+from deploy.kafka import broker
+from deploy.services import APPS, WORKERS, create_app, create_worker
+from deploy.serving import configuration
+from deploy.settings import Environment
+from shared.db import Database
+from shared.messaging.kafka import KafkaBus
+from shared.principal import Audience
+from shared.telemetry import configure_logging
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+kafka = typer.Typer(help="Apache Kafka on this machine, without Docker.", no_args_is_help=True)
+parked = typer.Typer(help="Messages that could not be applied.", no_args_is_help=True)
+app.add_typer(kafka, name="kafka")
+app.add_typer(parked, name="parked")
+out = Console()
+
+DataDir = Annotated[Path, typer.Option(help="The folder that keeps everything.")]
+ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(APPS)}.")]
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="The port of the gateway.")] = 8000,
+    data_dir: DataDir = Path(".psip"),
+    empty: Annotated[bool, typer.Option("--empty", help="The catalogue, but no demo data.")] = False,
+    over_kafka: Annotated[bool, typer.Option("--kafka", help="Over a real Kafka broker.")] = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop when the data is in and the checks hold.")] = False,
+) -> None:
+    """Run the whole platform with plausible data, and say what to try."""
+    from deploy.demo.show import show
+
+    configure_logging("WARNING")
+    raise typer.Exit(show(data_dir, port=port, empty=empty, over_kafka=over_kafka, leave=leave, out=out))
+
+
+@app.command()
+def api(
+    service: ServiceName,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+) -> None:
+    """Serve one service, or the gateway."""
+    environment = _environment()
+    if service not in APPS:
+        raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(APPS)}")
+    uvicorn.Server(configuration(create_app(service, environment), host=host, port=port)).run()
+
+
+@app.command()
+def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKERS)}.")]) -> None:
+    """Carry a service's outbox to Kafka, and apply what others published."""
+    environment = _environment()
+    if service not in WORKERS:
+        raise typer.BadParameter(f"there is no worker {service!r}; choose one of {', '.join(WORKERS)}")
+    one = create_worker(service, environment, KafkaBus(environment.kafka()))
+    one.heartbeat = environment.heartbeat
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: one.stop())
+    one.run()
+    one.close()
+
+
+@app.command(name="migrate")
+def migrate_databases() -> None:
+    """Create the databases that are missing, and bring every one up to date."""
+    environment = _environment()
+    ensure_databases(environment.server_url())
+    for name in SERVICE_DATABASES:
+        migrate.migrate(name, environment.url(name))
+        out.print(f"{name}: up to date")
+
+
+@app.command(name="catalogue")
+def load_catalogue() -> None:
+    """Load the national catalogue into the registry; what is there already stays as it is."""
+    from deploy.platform import load_catalogue as load
+
+    out.print(str(load(_environment().url("programmes"))))
+
+
+@app.command(name="topics")
+def create_topics() -> None:
+    """Create the Kafka topics that the contracts ask for."""
+    bus = KafkaBus(_environment().kafka())
+    for topic in topics.ensure(bus):
+        out.print(f"{topic.name}: {topic.partitions} partitions{', compacted' if topic.compacted else ''}")
+    bus.close()
+
+
+@app.command(name="secrets")
+def make_secrets(folder: Annotated[Path, typer.Argument(help="The folder to keep them in.")]) -> None:
+    """Make the secrets of an installation that are missing."""
+    secrets.ensure(folder)
+    out.print(f"the secrets are in {folder}")
+
+
+@app.command(name="contracts")
+def write_contracts() -> None:
+    """Write the generated contracts: asyncapi.json and openapi.json."""
+    from deploy import contracts
+
+    for path in contracts.write():
+        out.print(str(path))
+
+
+@app.command()
+def alive(
+    heartbeat: Annotated[Path, typer.Argument(help="The file that a worker touches.")],
+    seconds: Annotated[float, typer.Option(help="How old it may be.")] = 30.0,
+) -> None:
+    """Whether a worker makes progress: fails when its heartbeat is old."""
+    age = time.time() - heartbeat.stat().st_mtime if heartbeat.exists() else float("inf")
+    if age > seconds:
+        raise SystemExit(f"no progress for {age:.0f} s")
+
+
+@app.command()
+def healthy(url: Annotated[str, typer.Argument(help="The address of a service.")]) -> None:
+    """Whether a service is ready: fails, saying what is not, when it is not."""
+    answer = httpx.get(f"{url}/health/ready", timeout=8)
+    if answer.status_code != 200:
+        raise SystemExit(answer.text)
+
+
+@app.command()
+def register(
+    client_id: Annotated[str, typer.Argument(help="What the client is called.")],
+    name: Annotated[str, typer.Option(help="Whose it is, in words.")],
+    scopes: Annotated[str, typer.Option(help="What it may do, with spaces between.")],
+    organisations: Annotated[str, typer.Option(help="Codes it acts for, with spaces between; * for all.")] = "",
+    audience: Annotated[str, typer.Option(help="public, member or national.")] = "public",
+) -> None:
+    """Register a client with the gateway and print its secret, which is kept nowhere."""
+    from gateway.access.commands import register_client
+
+    database = Database(_environment().url("gateway"), pool_size=1)
+    with database.session() as session:
+        secret = register_client(
+            session,
+            client_id=client_id,
+            name=name,
+            scopes=scopes.split(),
+            organisations=organisations.split(),
+            audience=TypeAdapter(Audience).validate_python(audience),
+        )
+    typer.echo(secret)
+
+
+@kafka.command(name="up")
+def kafka_up(
+    data_dir: DataDir = Path(".psip/kafka"),
+    brokers: Annotated[int, typer.Option(help="1 or 3.")] = 1,
+) -> None:
+    """Start Kafka on loopback, fetching it with Maven the first time."""
+    cluster = broker.up(data_dir, brokers=brokers)
+    out.print(f"Kafka answers: export PSIP_KAFKA_BOOTSTRAP={cluster.bootstrap}")
+
+
+@kafka.command(name="down")
+def kafka_down(data_dir: DataDir = Path(".psip/kafka")) -> None:
+    """Stop it; what it keeps stays."""
+    out.print(f"{broker.down(data_dir)} stopped")
+
+
+@kafka.command(name="status")
+def kafka_status(data_dir: DataDir = Path(".psip/kafka")) -> None:
+    """Which brokers there are, and which of them run."""
+    for one, running in broker.status(data_dir):
+        out.print(f"broker {one.node} on 127.0.0.1:{one.port}: {'running' if running else 'stopped'}")
+
+
+@parked.command(name="list")
+def list_parked(service: ServiceName, data_dir: DataDir = Path(".psip")) -> None:
+    """What is parked, and why."""
+    from deploy.parked import Park
+
+    table = Table("id", "topic", "key", "handler", "attempts", "parked", "reason")
+    for one in Park(service, data_dir).all():
+        table.add_row(
+            str(one.id),
+            one.topic,
+            one.key,
+            one.handler,
+            str(one.attempts),
+            f"{one.parked_at:%Y-%m-%d %H:%M}",
+            one.reason,
+        )
+    out.print(table)
+
+
+@parked.command(name="replay")
+def replay_parked(
+    service: ServiceName,
+    identity: Annotated[int, typer.Argument(metavar="ID", help="Its number, from `list`.")],
+    data_dir: DataDir = Path(".psip"),
+) -> None:
+    """Apply one again, and take it out of the park."""
+    from deploy.parked import Park
+
+    if not Park(service, data_dir).replay(identity):
+        raise SystemExit(f"nothing is parked under {identity}")
+    out.print("applied")
+
+
+@parked.command(name="drop")
+def drop_parked(
+    service: ServiceName,
+    identity: Annotated[int, typer.Argument(metavar="ID", help="Its number, from `list`.")],
+    data_dir: DataDir = Path(".psip"),
+) -> None:
+    """Throw one away."""
+    from deploy.parked import Park
+
+    if not Park(service, data_dir).drop(identity):
+        raise SystemExit(f"nothing is parked under {identity}")
+    out.print("dropped")
+
+
+def _environment() -> Environment:
+    environment = Environment()
+    configure_logging(environment.log_level)
+    return environment
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
