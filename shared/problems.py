@@ -123,7 +123,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     for away in (exc.OperationalError, exc.TimeoutError, psycopg.OperationalError):
         app.add_exception_handler(away, _on_database_away)
-    for unkeepable in (exc.DataError, psycopg.DataError):
+    for unkeepable in (exc.DataError, psycopg.DataError, UnicodeEncodeError):
         app.add_exception_handler(unkeepable, _on_unkeepable)
 
 
@@ -174,8 +174,8 @@ async def _on_database_away(request: Request, error: Exception) -> Response:
 
 
 async def _on_unkeepable(request: Request, error: Exception) -> Response:
-    log.warning("value cannot be kept", error=said(error))
-    detail = "a value in the request cannot be kept: a number too large, a text too long, or a NUL character in it"
+    log.warning("value cannot be kept", error=type(error).__name__)  # no more: the message may quote the value
+    detail = "a value in the request cannot be kept: a number too large, a text too long, or a character that is none"
     return answer(InvalidRequest(detail), request_id=request_id(request))
 
 
