@@ -14,6 +14,9 @@ from services.measures.rules.spc import Ruleset, Series, evaluate
 from services.measures.rules.spc.series import ChartName
 from shared.contracts.periods import Period
 
+EVERY_CHART = Ruleset(nhs_rules="limited")
+"""Charts of figures are judged by the NHS rules whatever their kind, so that the same signal looks the same."""
+
 _DIVIDED = ("p", "pp", "u", "up", "ip")
 _BETWEEN = ("g", "t")
 _SAME_MOMENT = 0.5
@@ -44,7 +47,7 @@ def chart(
     steps = _steps(rows, told, between)
     goal = None if between or target is None else target
     fix_after, baseline_notice = baseline_points(definition, [] if between else [row["period"] for row in rows])
-    answer = _answer(rows, definition, choice.chart, goal, steps, fix_after, ruleset or Ruleset())
+    answer = _answer(rows, definition, choice.chart, goal, steps, fix_after, ruleset or EVERY_CHART)
     points = [_point(row, point, between) for row, point in zip(rows, answer["points"], strict=True)]
     resource: dict[str, Any] = {
         "measure": definition.measure,

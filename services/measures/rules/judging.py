@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 
 from services.measures.rules.chart_choice import Figures, choose_for
-from services.measures.rules.charting import baseline_points, engine_series, steps_of
+from services.measures.rules.charting import EVERY_CHART, baseline_points, engine_series, steps_of
 from services.measures.rules.definitions import Definition
 from services.measures.rules.spc import Icons, icons
 from shared.contracts.periods import Period
@@ -62,7 +62,7 @@ def judged(tracks: Sequence[Track]) -> list[Judgement]:
         )
         for number in filled
     ]
-    found = dict(zip(filled, icons(series), strict=True))
+    found = dict(zip(filled, icons(series, ruleset=EVERY_CHART), strict=True))
     return [
         Judgement(chart, sum(value is not None for value in one.values), *one.last, found[number])
         if number in found

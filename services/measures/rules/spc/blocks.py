@@ -47,11 +47,15 @@ def evaluate_block(chart: Chart, sample: Sample, multiplier: Floats, ruleset: Ru
         tested = runs.analyse(counted, limits.centre, ruleset.runs)
         if not chart.runs:
             tested = tested._replace(signal=np.zeros_like(tested.signal))
-        verdicts = nhs_rules.judge(limits, counted, ruleset) if chart.nhs else None
+        verdicts = nhs_rules.judge(limits, counted, ruleset) if _by_nhs_rules(chart, ruleset) else None
         drawn = Limits(*(_finite(line * multiplier) for line in limits))
         if verdicts is None:
             verdicts = outside_limits(drawn.value, drawn.lower, drawn.upper)
         return _floored(drawn) if ruleset.floor_at_zero else drawn, verdicts, tested
+
+
+def _by_nhs_rules(chart: Chart, ruleset: Ruleset) -> bool:
+    return chart.nhs or (ruleset.nhs_rules == "limited" and chart.limited and chart.runs)
 
 
 def judge(packed: Packed, ruleset: Ruleset) -> Judged:
