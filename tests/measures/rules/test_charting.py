@@ -292,7 +292,7 @@ def test_periods_are_said_as_people_say_them(text: str, grain: str, said: str) -
 
 @pytest.mark.parametrize("kind", ["p", "u", "xmr"])
 def test_seven_points_on_one_side_are_a_signal_on_every_chart_of_figures(kind: str) -> None:
-    resource = drawn([*STEADY, *[24.0] * 7], definition=measure(chart=kind))
+    resource = drawn([*STEADY, *[29.0] * 7], definition=measure(chart=kind))
 
     assert [point["rule"] for point in resource["points"][-7:]] == ["shift"] * 7
     assert {point["signal"] for point in resource["points"][-7:]} == {"improvement"}
