@@ -225,8 +225,11 @@ def test_an_error_is_logged_without_the_values_that_it_speaks_of(capsys: pytest.
     try:
         configure_logging()
         try:
-            nhs_number = "943 476 5919"
-            raise error from LookupError("the cause\n943 476 5919")
+            try:
+                raise LookupError("the cause\n943 476 5919")
+            except LookupError as cause:
+                nhs_number = "943 476 5919"
+                raise error from cause
         except ValueError:
             assert nhs_number
             structlog.get_logger().error("unexpected error", exc_info=True)
