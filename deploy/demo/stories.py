@@ -1,18 +1,18 @@
 """What is planted in the figures for somebody to find.
 
-| story        | where     | what                                                                                     |
-|--------------|-----------|------------------------------------------------------------------------------------------|
-| improvement  | RGT       | optimal cord management steps up 13 months ago, after a change idea that is annotated     |
-| improvement  | RWG       | falls step down 10 months ago, after a change idea                                       |
-| improvement  | VN001     | a care home holds its safety huddles from 40 weeks ago on; medicine errors fall           |
-| concern      | RM1       | major haemorrhage rises over six months, up to now                                       |
-| missing      | RQW       | no births return for one month, 7 months ago                                             |
-| missing      | VN012     | a care home sends nothing for three weeks                                                |
-| late         | RCX       | the newest births return has not come yet                                                |
-| correction   | RGN       | the births of 5 months ago are sent again, with those that were left out                 |
-| merger       | RVJ, RA7  | RVJ closed on 30 June 2026 and sends no more; RA7 carries on with the births of both      |
-| nil return   | VN007     | a care home says for two weeks that there was nothing to report                          |
-| faults       | RGR       | the births of 2 months ago have rows with mistakes: the good rows land, the bad are told  |
+| story       | where    | what                                                                                     |
+|-------------|----------|------------------------------------------------------------------------------------------|
+| improvement | RGT      | optimal cord management steps up 13 months ago, after a change idea that is annotated    |
+| improvement | RWG      | falls step down 10 months ago, after a change idea                                       |
+| improvement | VN001    | a care home holds its safety huddles from 40 weeks ago on; medicine errors fall          |
+| concern     | RAJ      | major haemorrhage rises over two months, almost a year ago, and stays                    |
+| missing     | RQW      | no births return for one month, 7 months ago                                             |
+| missing     | VN012    | a care home sends nothing for three weeks                                                |
+| late        | RCX      | the newest births return has not come yet                                                |
+| correction  | RGN      | the births of 5 months ago are sent again, with those that were left out                 |
+| merger      | RVJ, RA7 | RVJ closed on 30 June 2026 and sends no more; RA7 carries on with the births of both     |
+| nil return  | VN007    | a care home says for two weeks that there was nothing to report                          |
+| faults      | RGR      | the births of 2 months ago have rows with mistakes: the good rows land, the bad are told |
 
 Everything is counted back from the newest period, so that the stories stay where they are as time goes on.
 """
@@ -63,7 +63,7 @@ IMPROVED_CORD = Shift("RGT", "mn-opt-ocm", 13, 1.75, before=0.8, idea=_CORD)
 IMPROVED_FALLS = Shift("RWG", "ss-falls", 10, 0.7, idea=_FALLS)
 IMPROVED_HUDDLES = Shift("VN001", "ms-ch-huddle", 40, 2.0, before=0.6, idea=_HUDDLES)
 FEWER_ERRORS = Shift("VN001", "ms-ch-admin", 40, 0.35, over=8, before=1.8)
-RISING_HAEMORRHAGE = Shift("RM1", "mn-cqimpph", 10, 1.9, over=6)
+RISING_HAEMORRHAGE = Shift("RAJ", "mn-cqimpph", 11, 2.5, over=2)
 SHIFTS = (IMPROVED_CORD, IMPROVED_FALLS, IMPROVED_HUDDLES, FEWER_ERRORS, RISING_HAEMORRHAGE)
 
 MERGER = Merger("RVJ", "RA7", date(2026, 6, 30))

@@ -205,7 +205,8 @@ class TestStories:
     def test_a_change_may_take_its_time(self) -> None:
         shift = stories.RISING_HAEMORRHAGE
         course = stories.course(shift.organisation, shift.measure, 36)[-shift.back - 2 :]
-        assert [round(float(one), 2) for one in course[:8]] == [1.0, 1.15, 1.3, 1.45, 1.6, 1.75, 1.9, 1.9]
+        steps = [1 + (shift.factor - 1) * part / shift.over for part in range(shift.over + 1)]
+        assert course[: shift.over + 2].tolist() == pytest.approx([*steps, shift.factor])
 
     def test_elsewhere_nothing_changes(self) -> None:
         assert set(stories.course("RGN", "ss-falls", 36)) == {1.0}
