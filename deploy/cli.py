@@ -1,18 +1,16 @@
 """`psip`: everything an operator, a supplier or a newcomer does from a terminal."""
 
 import signal
-import time
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 import uvicorn
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from deploy import migrate, secrets, topics
+from deploy import accounts, migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.kafka import broker
 from deploy.services import APPS, WORKERS, create_app, create_worker
@@ -77,12 +75,18 @@ def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKE
 
 
 @app.command(name="migrate")
-def migrate_databases() -> None:
+def migrate_databases(
+    with_accounts: Annotated[
+        bool, typer.Option("--accounts", help="Give each service an account, with the secret SERVICE.password.")
+    ] = False,
+) -> None:
     """Create the databases that are missing, and bring every one up to date."""
     environment = _environment()
     ensure_databases(environment.server_url())
     for name in SERVICE_DATABASES:
         migrate.migrate(name, environment.url(name))
+        if with_accounts:
+            accounts.ensure(environment.server_url(), name, environment.secret(secrets.password(name)))
         out.print(f"{name}: up to date")
 
 
@@ -117,25 +121,6 @@ def write_contracts() -> None:
 
     for path in contracts.write():
         out.print(str(path))
-
-
-@app.command()
-def alive(
-    heartbeat: Annotated[Path, typer.Argument(help="The file that a worker touches.")],
-    seconds: Annotated[float, typer.Option(help="How old it may be.")] = 30.0,
-) -> None:
-    """Whether a worker makes progress: fails when its heartbeat is old."""
-    age = time.time() - heartbeat.stat().st_mtime if heartbeat.exists() else float("inf")
-    if age > seconds:
-        raise SystemExit(f"no progress for {age:.0f} s")
-
-
-@app.command()
-def healthy(url: Annotated[str, typer.Argument(help="The address of a service.")]) -> None:
-    """Whether a service is ready: fails, saying what is not, when it is not."""
-    answer = httpx.get(f"{url}/health/ready", timeout=8)
-    if answer.status_code != 200:
-        raise SystemExit(answer.text)
 
 
 @app.command()

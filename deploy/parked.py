@@ -30,8 +30,9 @@ class Park:
     def __init__(self, service: str, data_dir: Path) -> None:
         if service not in HANDLERS:
             raise SystemExit(f"{service} listens to nothing; choose one of {', '.join(HANDLERS)}")
-        given = Environment().database_url
-        server = given.get_secret_value() if given else running_server_url(data_dir / "postgres")
+        environment = Environment()
+        given = environment.database_url is not None
+        server = environment.server_url() if given else running_server_url(data_dir / "postgres")
         if server is None:
             raise SystemExit(f"no platform runs on {data_dir}: start it, or set PSIP_DATABASE_URL")
         self._service = service

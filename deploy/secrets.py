@@ -1,7 +1,8 @@
 """The secrets of an installation: one file each in a private folder, so that each process can be given only its own.
 
 `psip secrets DIR` makes those that are missing. The gateway needs `principal.private.jwk` and `token.private.jwk`;
-the services need `principal.public.jwk`; ingest alone needs `pseudonym.key`.
+the services need `principal.public.jwk`; ingest alone needs `pseudonym.key`. `NAME.password` is the password of the
+account NAME on the PostgreSQL server: `postgres` owns it, and each service has an account of its own.
 """
 
 import os
@@ -11,13 +12,23 @@ from pathlib import Path
 import orjson
 from joserfc.jwk import ECKey
 
+from deploy.databases import SERVICE_DATABASES
 from shared.principal import new_key
 
 PRINCIPAL_PRIVATE = "principal.private.jwk"
 PRINCIPAL_PUBLIC = "principal.public.jwk"
 TOKEN_PRIVATE = "token.private.jwk"  # noqa: S105 - a file's name
 PSEUDONYM = "pseudonym.key"
-SERVER = "postgres.password"
+
+
+def password(account: str) -> str:
+    """The secret that holds the password of an account on the PostgreSQL server."""
+    return f"{account}.password"
+
+
+RANDOM = (PSEUDONYM, *map(password, ("postgres", *SERVICE_DATABASES)))
+NAMES = (PRINCIPAL_PRIVATE, PRINCIPAL_PUBLIC, TOKEN_PRIVATE, *RANDOM)
+"""Every secret of an installation."""
 
 
 def ensure(folder: Path) -> None:
@@ -30,7 +41,7 @@ def ensure(folder: Path) -> None:
     if not (folder / TOKEN_PRIVATE).exists():
         key = ECKey.generate_key("P-256", auto_kid=True)
         _write(folder / TOKEN_PRIVATE, orjson.dumps(key.as_dict(private=True)).decode())
-    for name in (PSEUDONYM, SERVER):
+    for name in RANDOM:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(32))
 

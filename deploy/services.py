@@ -15,10 +15,10 @@ from shared.messaging.worker import Worker
 
 Settings = Callable[[Environment], Any]
 
-WORKERS: Mapping[str, tuple[str, Settings]] = {
-    "programmes": ("services.programmes.worker", Environment.programmes),
-    "ingest": ("services.ingest.worker", Environment.ingest),
-    "measures": ("services.measures.worker", Environment.measures),
+WORKERS: Mapping[str, str] = {
+    "programmes": "services.programmes.worker",
+    "ingest": "services.ingest.worker",
+    "measures": "services.measures.worker",
 }
 APPS: Mapping[str, tuple[str, Settings]] = {
     "programmes": ("services.programmes.app", Environment.programmes),
@@ -36,5 +36,4 @@ def create_app(name: str, environment: Environment) -> FastAPI:
 
 def create_worker(name: str, environment: Environment, bus: Bus) -> Worker:
     """The worker of that name, on this bus."""
-    module, settings = WORKERS[name]
-    return cast("Worker", import_module(module).create_worker(settings(environment), bus))
+    return cast("Worker", import_module(WORKERS[name]).create_worker(environment.url(name), bus))

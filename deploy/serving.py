@@ -70,7 +70,7 @@ def configuration(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> uv
         http="httptools",
         loop="uvloop",
         lifespan="on",
-        log_level="warning",
+        log_config=None,  # uvicorn's own would write lines that are not JSON
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -22,7 +22,9 @@ class Environment(BaseSettings):
 
     data_dir: Path = Field(default=Path(".psip"), description="Where the one-process platform keeps everything.")
     database_url: SecretStr | None = Field(
-        default=None, description="The PostgreSQL server: postgresql://user:password@host:port. Embedded if absent."
+        default=None,
+        description="The PostgreSQL server: postgresql://user:password@host:port, with the password here or in the "
+        "secret user.password. Embedded if absent.",
     )
     secrets_dir: Path | None = Field(default=None, description="The folder of secrets; by default in the data folder.")
     kafka_bootstrap: str | None = Field(default=None, description="Brokers, as host:port,host:port.")
@@ -66,8 +68,8 @@ class Environment(BaseSettings):
         if self.database_url is None:
             raise SystemExit("PSIP_DATABASE_URL is not set: postgresql://user:password@host:port of the server")
         url = make_url(self.database_url.get_secret_value())
-        if url.host and url.password is None:
-            url = url.set(password=self.secret(secrets.SERVER))
+        if url.host and url.username and url.password is None:
+            url = url.set(password=self.secret(secrets.password(url.username)))
         return url.render_as_string(hide_password=False)
 
     def kafka(self) -> KafkaSettings:

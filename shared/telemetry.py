@@ -74,22 +74,33 @@ def _first_lines(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     return event
 
 
+_SAID: tuple[structlog.typing.Processor, ...] = (
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # Without local variables: those hold what callers sent.
+    structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+    _first_lines,
+)
+
+
 def configure_logging(level: str = "INFO") -> None:
-    """JSON lines on standard error; called once per process, by `deploy`."""
+    """JSON lines on standard error, libraries' warnings among them; called once per process, by `deploy`."""
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without local variables: those hold what callers sent.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            _first_lines,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[structlog.contextvars.merge_contextvars, *_SAID, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level="WARNING", format='{"event": "%(name)s: %(message)s", "level": "%(levelname)s"}')
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *_SAID],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(level="WARNING", handlers=[libraries])
 
 
 class Metrics:

@@ -2,21 +2,18 @@
 
 from services.programmes.events import HANDLERS
 from services.programmes.rules.catalogue import load
-from services.programmes.settings import ProgrammesSettings
 from services.programmes.worker import create_worker
 from shared.contracts.event import Event
 from shared.contracts.programmes import PUBLISHED
 from shared.messaging.cloudevents import topics
 from shared.messaging.local import LocalBus
-from shared.principal import new_key
 
 
 def test_everything_that_was_published_reaches_the_bus(registry, new_database):
     registry.load(load())
     waiting = registry.published(Event)
     bus = LocalBus(new_database(None).get_secret_value().replace("+psycopg", ""))
-    settings = ProgrammesSettings(database_url=registry.url, principal_key=new_key()[1])
-    worker = create_worker(settings, bus)
+    worker = create_worker(registry.url, bus)
     while worker.step():
         pass
     subscription = bus.subscribe("reader", topics(PUBLISHED))

@@ -1,0 +1,33 @@
+"""Whether a process is well, as an exit status: `python -m deploy.health ready HOST:PORT` or `... alive HEARTBEAT`.
+
+The standard library alone, since every container asks every few seconds.
+"""
+
+import sys
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+
+TIMEOUT_SECONDS = 8
+STALE_SECONDS = 30.0
+
+
+def ready(address: str) -> None:
+    """Return if the app at host:port is ready. Raises SystemExit that says what is not, OSError without an answer."""
+    connection = HTTPConnection(address, timeout=TIMEOUT_SECONDS)
+    connection.request("GET", "/health/ready")
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise SystemExit(answer.read().decode())
+
+
+def alive(heartbeat: str) -> None:
+    """Return if a worker touched its heartbeat a moment ago. Raises SystemExit that says how long ago it was."""
+    file = Path(heartbeat)
+    age = time.time() - file.stat().st_mtime if file.exists() else float("inf")
+    if age > STALE_SECONDS:
+        raise SystemExit(f"no progress for {age:.0f} s")
+
+
+if __name__ == "__main__":
+    {"ready": ready, "alive": alive}[sys.argv[1]](sys.argv[2])
