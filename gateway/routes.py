@@ -15,6 +15,7 @@ from shared.problems import NotFound
 GATEWAY, INGEST, PROGRAMMES, MEASURES = "gateway", "ingest", "programmes", "measures"
 SERVICES: Final = frozenset({INGEST, PROGRAMMES, MEASURES})
 PUBLIC, ANY_CLIENT, OPERATIONS = "public", "any client", "operations"
+READ, WRITE = "programmes:read", "programmes:write"
 MEGABYTE = 1_000_000
 
 
@@ -31,17 +32,6 @@ class Row:
 
     def __repr__(self) -> str:
         return f"Row({self.path!r}, {self.service!r}, {self.needs})"
-
-
-def _registry(plural: str, service: str = PROGRAMMES) -> Iterable[Row]:
-    """The addresses of one kind of thing that is drafted, published and then kept as versions."""
-    read, write = f"{service}:read", f"{service}:write"
-    yield Row(f"/v1/{plural}", service, GET=read, POST=write)
-    yield Row(f"/v1/{plural}/{{id}}", service, GET=read, PUT=write, PATCH=write, DELETE=write)
-    yield Row(f"/v1/{plural}/{{id}}/draft", service, GET=read, PUT=write, DELETE=write)
-    yield Row(f"/v1/{plural}/{{id}}/publish", service, POST=write)
-    yield Row(f"/v1/{plural}/{{id}}/versions", service, GET=read)
-    yield Row(f"/v1/{plural}/{{id}}/versions/{{version}}", service, GET=read)
 
 
 def _reads(service: str, scope: str, *paths: str) -> Iterable[Row]:
@@ -74,22 +64,32 @@ TABLE: Final[tuple[Row, ...]] = (
     *_reads(INGEST, "submissions:read", "/v1/submissions/{id}/rejected", "/v1/submissions/{id}/original"),
     *_reads(INGEST, "submissions:read", "/v1/returns", "/v1/calendar", "/v1/completeness", "/v1/quarantine"),
     # What is measured, by whom, and why
-    *_registry("programmes"),
-    *_registry("measures"),
-    *_registry("targets"),
-    *_registry("organisations"),
-    *_registry("annotations"),
-    *_registry("enrolments"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/programmes/{id}/driver-diagram", "/v1/programmes/{id}/adoption"),
-    Row("/v1/measures/{id}/retire", PROGRAMMES, POST="programmes:write"),
-    Row("/v1/annotations/{id}/accept", PROGRAMMES, POST="programmes:write"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/feeds", "/v1/feeds/{feed}", "/v1/feeds/{feed}/schema"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/feeds/{feed}/table-schema", "/v1/feeds/{feed}/guide"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/feeds/{feed}/template.csv", "/v1/feeds/{feed}/template.xlsx"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/organisations/{code}/ancestors", "/v1/organisations/{code}/members"),
-    *_reads(PROGRAMMES, "programmes:read", "/v1/organisations/{code}/successors", "/v1/changes"),
+    Row("/v1/programmes", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/programmes/{id}", PROGRAMMES, GET=READ, PUT=WRITE),
+    Row("/v1/measures", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/measures/{id}/draft", PROGRAMMES, GET=READ, PUT=WRITE, DELETE=WRITE),
+    Row("/v1/measures/{id}/publish", PROGRAMMES, POST=WRITE),
+    Row("/v1/measures/{id}/retire", PROGRAMMES, POST=WRITE),
+    *_reads(
+        PROGRAMMES, READ, "/v1/measures/{id}", "/v1/measures/{id}/versions", "/v1/measures/{id}/versions/{version}"
+    ),
+    Row("/v1/targets", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/targets/{id}", PROGRAMMES, GET=READ, PUT=WRITE),
+    Row("/v1/organisations", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/organisations/{code}", PROGRAMMES, GET=READ, PUT=WRITE),
+    Row("/v1/enrolments", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/enrolments/{id}", PROGRAMMES, GET=READ, PUT=WRITE),
+    Row("/v1/annotations", PROGRAMMES, GET=READ, POST=WRITE),
+    Row("/v1/annotations/{id}", PROGRAMMES, GET=READ, PUT=WRITE, DELETE=WRITE),
+    Row("/v1/annotations/{id}/accept", PROGRAMMES, POST=WRITE),
+    *_reads(PROGRAMMES, READ, "/v1/programmes/{id}/driver-diagram", "/v1/programmes/{id}/adoption"),
+    *_reads(PROGRAMMES, READ, "/v1/feeds", "/v1/feeds/{feed}", "/v1/feeds/{feed}/schema"),
+    *_reads(PROGRAMMES, READ, "/v1/feeds/{feed}/table-schema", "/v1/feeds/{feed}/guide"),
+    *_reads(PROGRAMMES, READ, "/v1/feeds/{feed}/template.csv", "/v1/feeds/{feed}/template.xlsx"),
+    *_reads(PROGRAMMES, READ, "/v1/organisations/{code}/ancestors", "/v1/organisations/{code}/members"),
+    *_reads(PROGRAMMES, READ, "/v1/organisations/{code}/successors", "/v1/changes"),
     # Figures out
-    Row("/v1/measures/{id}/preview", MEASURES, POST="programmes:write"),
+    Row("/v1/measures/{id}/preview", MEASURES, POST=WRITE),
     *_reads(MEASURES, "measures:read", "/v1/series", "/v1/charts/{measure}/{organisation}", "/v1/funnels/{measure}"),
     *_reads(MEASURES, "measures:read", "/v1/inequalities/{measure}/{organisation}", "/v1/matrix", "/v1/signals"),
     *_reads(MEASURES, "measures:read", "/v1/targets/{id}/progress", "/v1/explain", "/v1/exports/{measure}"),
