@@ -6,9 +6,11 @@ attributes, so that a megabyte of Parquet is never wrapped in text.
 """
 
 from datetime import datetime
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True, description="A moment, with its offset from UTC.")]
 
 
 class Topic(NamedTuple):
@@ -43,6 +45,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     source: str
-    time: datetime
+    time: Instant
     correlation_id: str | None = None
     traceparent: str | None = None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from shared.contracts.event import Event, Topic
+from shared.contracts.event import Event, Instant, Topic
 
 
 class ReturnPublished(Event, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class ReturnPublished(Event, frozen=True, kw_only=True):
     kind: Literal["rows", "nil", "withdrawn"] = "rows"
     status: Literal["provisional", "final"] = "provisional"
     row_count: int
-    received_at: datetime
+    received_at: Instant
     extracted_at: datetime | None = None
     part: int = 1
     parts: int = 1
@@ -60,7 +60,7 @@ class SubmissionCompleted(Event, frozen=True, kw_only=True):
     rows: dict[str, int]
     faults_total: int
     returns: list[dict[str, Any]]
-    completed_at: datetime
+    completed_at: Instant
 
 
 PUBLISHED = (ReturnPublished, SubmissionCompleted)

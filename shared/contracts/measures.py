@@ -1,9 +1,8 @@
 """Facts that measures publishes: which figures moved, and what they now say."""
 
-from datetime import datetime
 from typing import Literal
 
-from shared.contracts.event import Event, Topic
+from shared.contracts.event import Event, Instant, Topic
 
 
 class CellsChanged(Event, frozen=True, kw_only=True):
@@ -18,7 +17,7 @@ class CellsChanged(Event, frozen=True, kw_only=True):
     periods: list[str]
     submissions: list[str] = []
     data_version: int
-    changed_at: datetime
+    changed_at: Instant
 
 
 class SignalDetected(Event, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ class SignalDetected(Event, frozen=True, kw_only=True):
     rule: str | None = None
     state: Literal["detected", "resolved"] = "detected"
     data_version: int
-    detected_at: datetime
+    detected_at: Instant
 
 
 PUBLISHED = (CellsChanged, SignalDetected)

@@ -1,11 +1,11 @@
 """Facts that the registry publishes. Each carries the whole new state, so the newest message of a key is enough."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
 
-from shared.contracts.event import Event, Topic
+from shared.contracts.event import Event, Instant, Topic
 
 
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,8 +19,8 @@ class Edge(msgspec.Struct, frozen=True, kw_only=True):
     hierarchy: str
     start: date | None = None
     end: date | None = None
-    recorded_at: datetime | None = None
-    superseded_at: datetime | None = None
+    recorded_at: Instant | None = None
+    superseded_at: Instant | None = None
 
 
 class Succession(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class OrganisationChanged(Event, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
     source: str = ""
     unverified: bool = False
-    recorded_at: datetime
+    recorded_at: Instant
 
 
 class FeedPublished(Event, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class FeedPublished(Event, frozen=True, kw_only=True):
     feed: str
     version: str
     spec: dict[str, Any]
-    published_at: datetime
+    published_at: Instant
 
 
 class MeasurePublished(Event, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class MeasurePublished(Event, frozen=True, kw_only=True):
     version: str
     status: Literal["preview", "live", "retired"] = "live"
     definition: dict[str, Any]
-    published_at: datetime
+    published_at: Instant
 
 
 class ProgrammePublished(Event, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class ProgrammePublished(Event, frozen=True, kw_only=True):
     id: str
     version: str
     programme: dict[str, Any]
-    published_at: datetime
+    published_at: Instant
 
 
 class TargetSet(Event, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ class TargetSet(Event, frozen=True, kw_only=True):
     id: str
     version: str
     target: dict[str, Any]
-    set_at: datetime
+    set_at: Instant
 
 
 class AnnotationSet(Event, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ class AnnotationSet(Event, frozen=True, kw_only=True):
     on: date
     text: str
     withdrawn: bool = False
-    set_at: datetime
+    set_at: Instant
 
 
 class EnrolmentChanged(Event, frozen=True, kw_only=True):
@@ -137,7 +137,7 @@ class EnrolmentChanged(Event, frozen=True, kw_only=True):
     stage: str
     since: date
     until: date | None = None
-    set_at: datetime
+    set_at: Instant
 
 
 PUBLISHED = (
