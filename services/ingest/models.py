@@ -57,6 +57,7 @@ class Submission(Base):
     sha256: Mapped[str] = mapped_column(Text)
     bytes: Mapped[int] = mapped_column(BigInteger)
     content_type: Mapped[str] = mapped_column(Text)
+    content_encoding: Mapped[str] = mapped_column(Text)
     repeat_of: Mapped[str | None] = mapped_column(Text)
     received_at: Mapped[datetime]
     completed_at: Mapped[datetime]
@@ -79,14 +80,17 @@ class Submission(Base):
 
 
 class SubmissionPart(Base):
-    """A piece of what a submission left: `original` (as sent, redacted), `faults` or `rejected` rows, in order."""
+    """A piece of what a submission left, in order.
+
+    `original` is the file as sent (zstd); where that identifies people there is `redacted` in its place. `redacted`,
+    `rejected` and `faults` are Parquet.
+    """
 
     __tablename__ = "submission_part"
 
     submission_id: Mapped[str] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     part: Mapped[int] = mapped_column(primary_key=True)
-    content_type: Mapped[str] = mapped_column(Text)
     body: Mapped[bytes] = mapped_column(LargeBinary)
 
 

@@ -1,19 +1,19 @@
 """What is kept of a file: every fault, the bad rows ready to be mended, the file with its faults, the file itself."""
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 import orjson
 import polars as pl
-import zstandard
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from services.ingest.api.callers import MayRead, WhatIsKnown
 from services.ingest.api.submissions import SubmissionId
+from services.ingest.models import Submission
 from services.ingest.problems import UnknownSubmission
-from services.ingest.queries import receipts
+from services.ingest.queries import kept, receipts
+from services.ingest.rules.blocks import LINE
 from shared.db import Database, Session
 from shared.problems import problems
 
@@ -32,7 +32,7 @@ def list_faults(
 ) -> Response:
     """Every fault of a submission, line by line, streamed."""
     receipts.submission(session, submission_id, caller=caller, known=known)
-    frames = _frames(request.app.state.database, submission_id, "faults")
+    frames = _frames(request.app.state.database, submission_id, kept.FAULTS)
     if form == "csv":
         return StreamingResponse(_as_csv(frames), media_type=CSV)
     return StreamingResponse(_as_ndjson(frames), media_type="application/x-ndjson")
@@ -43,74 +43,66 @@ def get_rejected(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
     """Only the rows that were rejected, as CSV with the columns that were sent: mend them and send them again."""
-    receipts.submission(session, submission_id, caller=caller, known=known)
-    frames = _frames(request.app.state.database, submission_id, "rejected")
-    return StreamingResponse(_as_csv(frame.drop("line") for frame in frames), media_type=CSV)
+    one = receipts.submission(session, submission_id, caller=caller, known=known)
+    names = kept.columns(session, one)
+    frames = _frames(request.app.state.database, submission_id, kept.REJECTED)
+    return StreamingResponse(_as_csv((frame.drop(LINE) for frame in frames), names), media_type=CSV)
 
 
 @router.get("/annotated")
 def get_annotated(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
-    """The rows that have faults, as CSV with two columns more: their line, and what is wrong with them."""
-    receipts.submission(session, submission_id, caller=caller, known=known)
-    database: Database = request.app.state.database
-    return StreamingResponse(_annotated(database, submission_id), media_type=CSV)
+    """The file as sent, as CSV with two columns more: the line of each row, and what is wrong with it."""
+    one = receipts.submission(session, submission_id, caller=caller, known=known)
+    names = kept.columns(session, one)
+    return StreamingResponse(_as_csv(_annotated(request.app.state.database, one), names), media_type=CSV)
 
 
 @router.get("/original")
 def get_original(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
-    """The file as it was sent; where it held what identifies people, with that withheld."""
+    """The file as it was sent; where it held what identifies people, as CSV with that withheld."""
     one = receipts.submission(session, submission_id, caller=caller, known=known)
     database: Database = request.app.state.database
-    media_type = _media_type(database, submission_id) or one.content_type
-    return StreamingResponse(_original(database, submission_id), media_type=media_type or "application/octet-stream")
-
-
-def _parts(database: Database, submission_id: str, kind: str) -> Iterator[bytes]:
-    with database.session() as session:
-        for part in receipts.parts(session, submission_id, kind):
-            yield part.body
+    if kept.is_redacted(session, submission_id):
+        frames = _frames(database, submission_id, kept.REDACTED)
+        names = kept.columns(session, one)
+        return StreamingResponse(_as_csv((frame.drop(LINE) for frame in frames), names), media_type=CSV)
+    encoding = {"Content-Encoding": one.content_encoding} if one.content_encoding else {}
+    media_type = one.content_type or "application/octet-stream"
+    return StreamingResponse(_as_sent(database, submission_id), media_type=media_type, headers=encoding)
 
 
 def _frames(database: Database, submission_id: str, kind: str) -> Iterator[pl.DataFrame]:
-    for body in _parts(database, submission_id, kind):
-        yield pl.read_parquet(io.BytesIO(body))
+    with database.session() as session:
+        yield from kept.frames(session, submission_id, kind)
 
 
-def _as_csv(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:
+def _annotated(database: Database, one: Submission) -> Iterator[pl.DataFrame]:
+    with database.session() as session:
+        yield from kept.annotated(session, one)
+
+
+def _as_sent(database: Database, submission_id: str) -> Iterator[bytes]:
+    with database.session() as session:
+        yield from kept.as_sent(session, submission_id)
+
+
+def _as_csv(frames: Iterator[pl.DataFrame], names: Sequence[str] = ()) -> Iterator[bytes]:
+    """One CSV of frames; `names` are those of all their columns where the first may not have them all."""
     for number, frame in enumerate(frames):
-        yield frame.write_csv(include_header=number == 0).encode()
+        missing = [pl.lit(None, dtype=pl.String).alias(name) for name in names if name not in frame.columns]
+        whole = frame.with_columns(missing) if missing else frame
+        yield (
+            whole.select([*names, *(n for n in whole.columns if n not in names)] if names else whole.columns)
+            .write_csv(include_header=number == 0)
+            .encode()
+        )
 
 
 def _as_ndjson(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:
     for frame in frames:
         for row in frame.iter_rows(named=True):
             yield orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _annotated(database: Database, submission_id: str) -> Iterator[bytes]:
-    wrong: dict[int, list[str]] = {}
-    for faults in _frames(database, submission_id, "faults"):
-        for fault in faults.drop_nulls("line").iter_rows(named=True):
-            said = f"{fault['column'] or 'row'}: {fault['code']}; expected {fault['expected']}"
-            wrong.setdefault(fault["line"], []).append(said.strip().removesuffix("; expected"))
-    first = True
-    for rows in _frames(database, submission_id, "rejected"):
-        told = pl.Series("faults", [" | ".join(wrong.get(line, ())) for line in rows["line"]], dtype=pl.String)
-        yield rows.with_columns(told).write_csv(include_header=first).encode()
-        first = False
-
-
-def _media_type(database: Database, submission_id: str) -> str | None:
-    with database.session() as session:
-        first = next(receipts.parts(session, submission_id, "original"), None)
-        return first.content_type if first is not None else None
-
-
-def _original(database: Database, submission_id: str) -> Iterator[bytes]:
-    unpacker = zstandard.ZstdDecompressor()
-    for body in _parts(database, submission_id, "original"):
-        yield unpacker.decompress(body)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+import zstandard
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from services.ingest.commands import checking
@@ -23,7 +24,6 @@ from services.ingest.queries.receipts import digest, facts
 from services.ingest.queries.reference import Known
 from services.ingest.rules.faults import of_the_file
 from services.ingest.rules.feeds import Feed, Mode
-from services.ingest.rules.formats import PARQUET
 from services.ingest.settings import IngestSettings
 from shared.contracts.ingest import SubmissionCompleted
 from shared.contracts.periods import Period
@@ -169,6 +169,7 @@ def _opened(
         sha256=body.sha256,
         bytes=body.size,
         content_type=arrival.content_type or "",
+        content_encoding=arrival.encoding or "",
         repeat_of=None if options.nil else _repeated(session, body, feed, options),
         received_at=received_at,
         completed_at=received_at,
@@ -249,11 +250,13 @@ def _close(
     submission.completed_at = now()
     for waiting in checked.waiting:
         keep_waiting(session, submission.id, waiting, known)
-    _keep(session, submission.id, "faults", ((PARQUET, one) for one in checked.faults))
-    _keep(session, submission.id, "rejected", ((PARQUET, one) for one in checked.rejected))
-    if not submission.options["nil"]:
-        kept = checking.original(body, sent, feed, identifying=checked.identifying)
-        _keep(session, submission.id, "original", kept)
+    _keep(session, submission.id, "faults", checked.faults)
+    _keep(session, submission.id, "rejected", checked.rejected)
+    if checked.redacted is not None:
+        _keep(session, submission.id, "redacted", checked.redacted)
+    elif not submission.options["nil"]:
+        packer = zstandard.ZstdCompressor(level=1)
+        _keep(session, submission.id, "original", (packer.compress(chunk) for chunk in body.chunks()))
     _chain(session, submission)
     publish(session, [_completed(submission, effect)], source="ingest")
 
@@ -264,12 +267,11 @@ def _status(submission: Submission) -> str:
     return "partly_accepted" if submission.rejected else "accepted"
 
 
-def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[tuple[str, bytes]]) -> None:
-    for number, (content_type, piece) in enumerate(pieces):
-        session.add(
-            SubmissionPart(submission_id=submission_id, kind=kind, part=number, content_type=content_type, body=piece)
+def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[bytes]) -> None:
+    for number, piece in enumerate(pieces):
+        session.execute(
+            insert(SubmissionPart), {"submission_id": submission_id, "kind": kind, "part": number, "body": piece}
         )
-        session.flush()
 
 
 def _chain(session: Session, submission: Submission) -> None:

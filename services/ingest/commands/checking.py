@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
-import zstandard
 
 from services.ingest.commands.body import Body
+from services.ingest.commands.pieces import Pieces
 from services.ingest.commands.sorting import Sorter
 from services.ingest.problems import UnreadableFile, UnsupportedFormat
 from services.ingest.rules import formats
@@ -22,8 +22,7 @@ from services.ingest.rules.rows import parquet_of
 from services.ingest.rules.validation import Checker
 from services.ingest.settings import IngestSettings
 
-ZSTD = "application/zstd"
-
+_WITHHELD = ("identifiable-data", "unexpected-free-text")
 COUNTS = ("received", "accepted", "waiting", "rejected", "duplicate")
 
 
@@ -46,9 +45,10 @@ class Checked:
     tally: Tally = field(default_factory=Tally)
     sorter: Sorter = field(default_factory=Sorter)
     waiting: list[pl.DataFrame] = field(default_factory=list)
-    faults: list[bytes] = field(default_factory=list)
-    rejected: list[bytes] = field(default_factory=list)
-    identifying: bool = False
+    faults: Pieces = field(default_factory=Pieces)
+    rejected: Pieces = field(default_factory=Pieces)
+    redacted: Pieces | None = None
+    """The whole file with what identifies withheld; None where it may be kept as it was sent."""
 
     def reject_everything(self, fault: pl.DataFrame) -> None:
         """The file is refused as a whole: every row counts as rejected, and the fault says why."""
@@ -61,7 +61,7 @@ class Checked:
         """Count the faults and keep them."""
         if faults.height:
             self.tally.add(faults)
-            self.faults.append(parquet_of(faults))
+            self.faults.add(parquet_of(faults))
 
 
 def check(
@@ -71,10 +71,16 @@ def check(
     checker = Checker(
         feed, reference, today=today, organisation=sent.organisation, period=sent.period, allowed=sent.allowed
     )
-    checked = Checked()
+    checked, suspicious = Checked(), False
     try:
-        for block in formats.read_blocks(body.chunks(), content_type=sent.content_type, encoding=sent.encoding):
-            _check_block(block, checker, feed, checked, settings)
+        for number, block in enumerate(_blocks(body, sent)):
+            if number == 0 and _identifies(block, feed):
+                checked.redacted = Pieces()
+            suspicious |= _check_block(block, checker, feed, checked, settings)
+        if suspicious and checked.redacted is None:
+            checked.redacted = Pieces()
+            for block in _blocks(body, sent):
+                checked.redacted.add(parquet_of(redact(block.frame, feed)))
     except Unreadable as reason:
         raise _problem(reason) from reason
     last = checker.finish()
@@ -85,7 +91,12 @@ def check(
     return checked
 
 
-def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, settings: IngestSettings) -> None:
+def _blocks(body: Body, sent: Sent) -> Iterator[Block]:
+    return formats.read_blocks(body.chunks(), content_type=sent.content_type, encoding=sent.encoding)
+
+
+def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, settings: IngestSettings) -> bool:
+    """Check one block; whether something in it identifies somebody."""
     verdict = checker.check(block)
     for name, count in verdict.counts.items():
         checked.counts[name] += count
@@ -94,32 +105,19 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
     checked.sorter.add(pseudonymise(verdict.accepted, feed, key, version))
     if verdict.waiting.height:
         checked.waiting.append(pseudonymise(verdict.waiting, feed, key, version))
-    checked.identifying |= _identifies(block, feed) or (verdict.faults["code"] == "identifiable-data").any()
+    if checked.redacted is not None:
+        checked.redacted.add(parquet_of(redact(block.frame, feed)))
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = block.frame.filter(pl.col(LINE).is_in(lines.implode()))
-        checked.rejected.append(parquet_of(redact(rejected, feed)))
+        checked.rejected.add(parquet_of(redact(rejected, feed)))
+    return _identifies(block, feed) or bool(verdict.faults["code"].is_in(_WITHHELD).any())
 
 
 def _identifies(block: Block, feed: Feed) -> bool:
-    """Whether the block has a column that is declared to identify people."""
+    """Whether the block has a column that is declared to identify people, or that the feed does not keep."""
     names = match_header(feed, block.frame.columns).columns.values()
-    return any(feed.by_name[name].identifier is not None for name in names)
-
-
-def original(body: Body, sent: Sent, feed: Feed, *, identifying: bool) -> Iterator[tuple[str, bytes]]:
-    """What may be kept of a file, in compressed pieces: as it was sent, or as CSV with what identifies withheld."""
-    if not identifying:
-        packer = zstandard.ZstdCompressor(level=1)
-        for chunk in body.chunks():
-            yield sent.content_type or "application/octet-stream", packer.compress(chunk)
-        return
-    first = True
-    packer = zstandard.ZstdCompressor(level=1)
-    for block in formats.read_blocks(body.chunks(), content_type=sent.content_type, encoding=sent.encoding):
-        kept = redact(block.frame, feed).drop(LINE)
-        yield "text/csv", packer.compress(kept.write_csv(include_header=first).encode())
-        first = False
+    return any(feed.by_name[name].identifier is not None or not feed.by_name[name].keep for name in names)
 
 
 def _problem(reason: Unreadable) -> UnreadableFile | UnsupportedFormat:

@@ -1,14 +1,14 @@
 """Receipts: what landed, what did not, and how to mend it; for as long as the records are kept."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import ARRAY, Text, cast, or_, select
 from sqlalchemy.orm import Session
 
-from services.ingest.models import ReturnVersion, Submission, SubmissionPart
+from services.ingest.models import ReturnVersion, Submission
 from services.ingest.problems import UnknownSubmission
 from services.ingest.queries.reference import Known
 from shared.db import now
@@ -112,15 +112,3 @@ def facts(one: Submission) -> dict[str, Any]:
 def digest(one: Submission) -> str:
     """The SHA-256 of what the receipt says, the digest of the client's receipt before it included."""
     return hashlib.sha256(orjson.dumps(facts(one), option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def parts(session: Session, submission_id: str, kind: str) -> Iterator[SubmissionPart]:
-    """What was kept of a submission, piece by piece, so that memory stays bounded."""
-    number = 0
-    while True:
-        piece = session.get(SubmissionPart, (submission_id, kind, number))
-        if piece is None:
-            return
-        yield piece
-        session.expunge(piece)
-        number += 1

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from services.ingest.rules.dates import Written, dates, datetimes, fast_dates, fast_datetimes, plausible
-from services.ingest.rules.feeds import Field
+from services.ingest.rules.feeds import WEEKDAYS, Field
 from shared.contracts.periods import Period
 
 EXCEL_ERROR = r"^(?:#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)|#{3,})$"
@@ -34,12 +34,13 @@ class Typed:
     code: pl.Series | None = None
     hint: pl.Series | None = None
 
-    def but(self, rows: pl.Series, code: str, hint: str = "") -> "Typed":
+    def but(self, rows: pl.Series, code: str, hint: pl.Series | str = "") -> "Typed":
         """The same with a code in these rows (null counts as not) and no value there."""
         chosen = rows.fill_null(value=False)
         nothing = pl.repeat(None, len(rows), dtype=pl.String, eager=True)
         codes, hints = (nothing if self.code is None else self.code), (nothing if self.hint is None else self.hint)
-        return Typed(self.values.set(chosen, None), codes.set(chosen, code), hints.set(chosen, hint))
+        said = hint.zip_with(chosen, hints) if isinstance(hint, pl.Series) else hints.set(chosen, hint)
+        return Typed(self.values.set(chosen, None), codes.set(chosen, code), said)
 
 
 def cleaned(cells: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +74,7 @@ def typed(field: Field, cells: pl.Series, values: pl.Series, written: Written) -
         read = cells.alias("cell").set(~left, None).to_frame().join(odd, on="cell", how="left", maintain_order="left")
         filled = pl.select(pl.coalesce(values, read["value"].cast(values.dtype))).to_series()
         found = Typed(filled, read["code"], read["hint"]) if odd["code"].null_count() < odd.height else Typed(filled)
-    return _dates_told_apart(field, cells, _in_range(field, found), written)
+    return _on_weekday(field, _dates_told_apart(field, cells, _in_range(field, found), written))
 
 
 def _in_range(field: Field, found: Typed) -> Typed:
@@ -97,6 +98,19 @@ def _dates_told_apart(field: Field, cells: pl.Series, found: Typed, written: Wri
         return found
     doubtful = written.doubtful(cells, found.values)
     return found if doubtful is None or not doubtful.any() else found.but(doubtful, "ambiguous-date")
+
+
+def _on_weekday(field: Field, found: Typed) -> Typed:
+    """Dates that must fall on one day of the week; the hint is the next such day."""
+    if field.weekday is None:
+        return found
+    late = field.weekday + 1 - found.values.dt.weekday().cast(pl.Int64)
+    if (late == 0).all():
+        return found
+    meant = found.values.dt.offset_by(pl.select(pl.format("{}d", late % 7)).to_series())
+    name = WEEKDAYS[field.weekday].capitalize()
+    hint = pl.select(pl.format(f"the {name} that ends the week is {{}}", meant.dt.to_string("%Y-%m-%d"))).to_series()
+    return found.but(late != 0, "wrong-weekday", hint)
 
 
 def _explained(cells: pl.Series, value: pl.Series | None, table: list[tuple[str, str, str]]) -> pl.DataFrame:

@@ -13,6 +13,7 @@ Mode = Literal["replace", "merge"]
 
 _TYPES = frozenset(get_args(FieldType))
 _IDENTIFIERS = frozenset(get_args(Identifier))
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _BETWEEN_WORDS = re.compile(r"[\s_\-\ufeff\u200b\u00a0]+")
 
 
@@ -23,7 +24,11 @@ def plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column of a feed. `codes` maps each allowed code to its display text (empty unless `type` is `code`)."""
+    """One column of a feed.
+
+    `codes` maps each allowed code to its display text (empty unless `type` is `code`); `weekday` is the day on which
+    a date must fall (0 is Monday).
+    """
 
     name: str
     title: str
@@ -38,6 +43,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     longest: int | None = None
+    weekday: int | None = None
     default: str | None = None
     identifier: Identifier | None = None
     keep: bool = True
@@ -152,6 +158,7 @@ def _field(spec: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> F
         minimum=spec.get("min"),
         maximum=spec.get("max") if kind != "text" else None,
         longest=spec.get("max") if kind == "text" else None,
+        weekday=WEEKDAYS.index(spec["weekday"]) if "weekday" in spec else None,
         default=None if default is None else _as_text(default),
         identifier=identifier,
         keep=bool(spec.get("keep", True)),
@@ -205,6 +212,8 @@ def _expected(one: Field) -> str:
         return _WORDS[one.type] + _between(one.minimum, one.maximum)
     if one.type == "text" and one.longest is not None:
         return f"text of at most {one.longest} characters"
+    if one.weekday is not None:
+        return f"a {WEEKDAYS[one.weekday].capitalize()}, yyyy-mm-dd"
     return _WORDS[one.type]
 
 

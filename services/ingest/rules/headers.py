@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.feeds import Feed
 
+OUR_LINE, OUR_FAULTS = "psip_line", "psip_faults"
+"""Columns that an annotated file has and that are passed over when it comes back."""
+
 _AGAIN = re.compile(r" \(\d+\)$")
 
 
@@ -25,7 +28,7 @@ def match_header(feed: Feed, names: Iterable[str]) -> Header:
     columns: dict[str, str] = {}
     unknown, repeated = [], []
     for name in names:
-        if name == LINE:
+        if name in (LINE, OUR_LINE, OUR_FAULTS):
             continue
         field = feed.field_for(name) or feed.field_for(_AGAIN.sub("", name))
         if field is None:

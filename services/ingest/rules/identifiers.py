@@ -5,8 +5,10 @@ import polars as pl
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import WITHHELD
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.headers import match_header
+from services.ingest.rules.headers import OUR_FAULTS, OUR_LINE, match_header
 from services.ingest.rules.identity import identifiable, names_a_person, prose
+
+_OURS = (LINE, OUR_LINE, OUR_FAULTS)
 
 
 def redact(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
@@ -17,7 +19,7 @@ def redact(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     """
     columns = match_header(feed, frame.columns).columns
     return pl.DataFrame(
-        [_kept(frame[name], feed, columns.get(name)) for name in frame.columns if name != LINE] + [frame[LINE]]
+        [_kept(frame[name], feed, columns.get(name)) for name in frame.columns if name not in _OURS] + [frame[LINE]]
     )
 
 

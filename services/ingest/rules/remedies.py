@@ -111,6 +111,7 @@ ROW_FAULTS: dict[str, Remedy] = {
         "Write every date of the column as yyyy-mm-dd.",
     ),
     "not-a-datetime": Remedy("The value is not a date and time.", "Write yyyy-mm-ddThh:mm."),
+    "wrong-weekday": Remedy("The date falls on the wrong day of the week.", "Write the day the hint names."),
     "time-missing": Remedy("The value has a date and no time.", "Add the time of day: yyyy-mm-ddThh:mm."),
     "not-a-period": Remedy("The value is not a period.", "Write it like 2026-10 or 2026-W41."),
     "no-period": Remedy("The row does not say which period it belongs to.", "Fill in the period, or name it once."),

@@ -4,7 +4,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from services.ingest.rules.rows import JSON, LARGEST_PART, PARQUET, content_hash, packed, unpacked
+from services.ingest.rules.rows import (
+    JSON,
+    LARGEST_PART,
+    PARQUET,
+    as_json,
+    content_hash,
+    of_json,
+    packed,
+    packed_by_return,
+    unpacked,
+    unpacked_with_places,
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +76,25 @@ def test_the_hash_stays_the_same_for_ever(rows):
 
     assert known == content_hash(pl.DataFrame({"a": ["y", "x"], "b": [None, 1.5]}))
     assert known == "5d91cdbbf208bb42deb51c18cc77fd9a9855d650fed552267df91c31d4fcdd07"
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (64, 2), (65, 1), (70, 3)])
+def test_rows_of_many_returns_are_packed_one_by_one_and_come_back_with_their_places(rows, births, sizes):
+    places = [("RGT", f"2026-{month:02}") for month, size in enumerate(sizes, start=1) for _ in range(size)]
+    frame = pl.concat([rows, rows, rows]).head(len(places)).with_columns(
+        pl.Series("_organisation", [place[0] for place in places]), pl.Series("_period", [p[1] for p in places])
+    )  # fmt: skip
+
+    packs = list(packed_by_return(frame.sample(fraction=1, shuffle=True, seed=1)))
+    back = unpacked_with_places([(place, kind, part) for place, _, kind, parts in packs for part in parts], births)
+
+    assert [(place, size) for place, size, *_ in packs] == list(zip(dict.fromkeys(places), sizes, strict=True))
+    assert back.select(frame.columns).sort("_period", "baby_id").equals(frame.sort("_period", "baby_id"))
+
+
+def test_a_row_that_waits_comes_back_from_json_as_it_was(rows, births):
+    waiting = rows.head(3).with_columns(line=pl.Series([4, 5, 9]), _organisation=pl.lit("R9Z"))
+
+    back = of_json([as_json(row) for row in waiting.to_dicts()], births)
+
+    assert back.equals(waiting)
