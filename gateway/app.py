@@ -1,7 +1,7 @@
 """The gateway, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import anyio
@@ -24,6 +24,9 @@ from gateway.visitors import Visitors
 from shared.db import Database
 from shared.principal import Signer
 from shared.service import create_service
+
+ROSTER_SECONDS = 0.5  # a revocation is felt everywhere within this and a reading
+AUDIT_SECONDS = 0.1
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -59,15 +62,13 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
         await roster.try_to_refresh()
-        work = [asyncio.create_task(one) for one in (roster.keep_fresh(), audit.keep_writing())]
-        try:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(repeat(roster.try_to_refresh, every=ROSTER_SECONDS, until=stop))
+            tasks.create_task(repeat(audit.try_to_write, every=AUDIT_SECONDS, until=stop))
             yield
-        finally:
             proxy.close()
-            for task in work:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            stop.set()
 
     app = create_service(
         settings,
@@ -82,3 +83,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.documents = Documents(proxy)
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
+
+
+async def repeat(work: Callable[[], Awaitable[None]], *, every: float, until: asyncio.Event) -> None:
+    """Do something every so many seconds until told to stop, and then once more: nothing is left half-done."""
+    while not until.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await until.wait()
+        await work()

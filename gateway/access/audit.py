@@ -6,7 +6,6 @@ is recorded beside the requests by `AuditLog`, in batches, because the door must
 
 import asyncio
 from collections import deque
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -41,8 +40,8 @@ class AuditLog:
     count is written: `audit.overflowed`.
     """
 
-    def __init__(self, database: Database, *, most: int = 20_000, every: float = 0.1) -> None:
-        self._database, self._most, self._every = database, most, every
+    def __init__(self, database: Database, *, most: int = 20_000) -> None:
+        self._database, self._most = database, most
         self._waiting: deque[dict[str, Any]] = deque()
         self._lost = 0
 
@@ -82,17 +81,8 @@ class AuditLog:
                 self._lost += lost
                 raise
 
-    async def keep_writing(self) -> None:
-        """Write what waits, over and over, until cancelled; then once more."""
-        try:
-            while True:
-                await asyncio.sleep(self._every)
-                await self._try_to_write()
-        finally:
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(asyncio.ensure_future(self._try_to_write()))
-
-    async def _try_to_write(self) -> None:
+    async def try_to_write(self) -> None:
+        """Write what waits, if that can be done now."""
         if not self._waiting and not self._lost:
             return
         try:

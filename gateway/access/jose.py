@@ -50,8 +50,8 @@ class Keys:
     """Public keys, found by `kid`. Raises UnusableKeys for a set that is empty, ambiguous, weak or not public."""
 
     def __init__(self, jwks: Sequence[Mapping[str, Any]], algorithms: Collection[str]) -> None:
-        if not jwks:
-            raise UnusableKeys("there is no key")
+        if not jwks or not all(isinstance(jwk, Mapping) for jwk in jwks):
+            raise UnusableKeys("there must be keys, each a JSON object (JWK)")
         self._algorithms = frozenset(algorithms)
         self._keys = [(jwk.get("kid"), jwk.get("alg"), _public_key(jwk, self._algorithms)) for jwk in jwks]
         names = [kid for kid, _, _ in self._keys]
@@ -93,8 +93,6 @@ def _header(token: str) -> dict[str, Any]:
 
 
 def _public_key(jwk: Mapping[str, Any], algorithms: frozenset[str]) -> PublicKey:
-    if not isinstance(jwk, Mapping):
-        raise UnusableKeys("a key is a JSON object (JWK)")
     name = jwk.get("kid", "without kid")
     if PRIVATE_PARTS & jwk.keys():
         raise UnusableKeys(f"key {name} is private or shared: send only the public half, and make a new pair")

@@ -24,11 +24,10 @@ class Roster:
         self,
         database: Database,
         *,
-        every: float = 0.5,
         trusted_seconds: float = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._every, self._trusted, self._clock = database, every, trusted_seconds, clock
+        self._database, self._trusted, self._clock = database, trusted_seconds, clock
         self._generations: Mapping[str, int] = {}
         self._read_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -64,9 +63,3 @@ class Roster:
             await self.refresh()
         except Exception as error:
             log.warning("the clients cannot be read", error=type(error).__name__)
-
-    async def keep_fresh(self) -> None:
-        """Read the clients over and over, until cancelled."""
-        while True:
-            await asyncio.sleep(self._every)
-            await self.try_to_refresh()
