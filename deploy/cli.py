@@ -1,9 +1,12 @@
 """`psip`: everything an operator, a supplier or a newcomer does from a terminal."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
 import uvicorn
 from pydantic import TypeAdapter
@@ -57,7 +60,8 @@ def api(
     environment = _environment()
     if service not in APPS:
         raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(APPS)}")
-    uvicorn.Server(configuration(create_app(service, environment), host=host, port=port)).run()
+    with _last_words():
+        uvicorn.Server(configuration(create_app(service, environment), host=host, port=port)).run()
 
 
 @app.command()
@@ -66,12 +70,13 @@ def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKE
     environment = _environment()
     if service not in WORKERS:
         raise typer.BadParameter(f"there is no worker {service!r}; choose one of {', '.join(WORKERS)}")
-    one = create_worker(service, environment, KafkaBus(environment.kafka()))
-    one.heartbeat = environment.heartbeat
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: one.stop())
-    one.run()
-    one.close()
+    with _last_words():
+        one = create_worker(service, environment, KafkaBus(environment.kafka()))
+        one.heartbeat = environment.heartbeat
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: one.stop())
+        one.run()
+        one.close()
 
 
 @app.command(name="migrate")
@@ -221,6 +226,16 @@ def _environment() -> Environment:
     environment = Environment()
     configure_logging(environment.log_level)
     return environment
+
+
+@contextmanager
+def _last_words() -> Iterator[None]:
+    """The failure that ends a process is a line of its log like any other."""
+    try:
+        yield
+    except Exception as error:
+        structlog.get_logger().critical("the process failed", exc_info=True)
+        raise SystemExit(1) from error
 
 
 def main() -> None:
