@@ -1,1 +1,1 @@
-"""."""
+"""Everything that runs the pieces: settings, databases, migrations, topics, Kafka, the whole platform, `psip`."""

@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("created_at", instant, nullable=False),
         sa.Column("expires_at", instant, nullable=True),
-        sa.ForeignKeyConstraint(["client_id"], ["client.client_id"], name=op.f("fk_client_secret_client_id_client")),
+        sa.ForeignKeyConstraint(["client_id"], ["client.client_id"], name=op.f("fk_client_secret_client_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_client_secret")),
     )
     op.create_index(op.f("ix_client_secret_client_id"), "client_secret", ["client_id"])
@@ -53,7 +53,7 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("jti", sa.Text(), nullable=False),
         sa.Column("expires_at", instant, nullable=False),
-        sa.ForeignKeyConstraint(["client_id"], ["client.client_id"], name=op.f("fk_used_assertion_client_id_client")),
+        sa.ForeignKeyConstraint(["client_id"], ["client.client_id"], name=op.f("fk_used_assertion_client_id")),
         sa.PrimaryKeyConstraint("client_id", "jti", name=op.f("pk_used_assertion")),
     )
     op.create_index(op.f("ix_used_assertion_expires_at"), "used_assertion", ["expires_at"])
