@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 import shared.contracts
 from gateway.explorer import pages
+from gateway.explorer.reference import reference
 from gateway.openapi import Document, Documents, merged, operations
 from gateway.routes import GATEWAY, TABLE
 from gateway.settings import GatewaySettings
@@ -31,7 +32,7 @@ def show_start(request: Request) -> Response:
 @router.get("/docs", include_in_schema=False)
 async def show_reference(request: Request) -> Response:
     """The reference, for people."""
-    return pages.reference(await document(request))
+    return reference(await document(request))
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -1,0 +1,69 @@
+"""The gateway's side of a caller's connection: uvicorn's HTTP/1.1, with an end to patience and to generosity.
+
+uvicorn alone waits for ever for a request that begins and does not go on, and keeps headers of any size. Serve the
+gateway with `uvicorn.Config(app, http=Doorway)`.
+"""
+
+import asyncio
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.problems import HeadersTooLarge, RequestTooSlow
+from shared.problems import MEDIA_TYPE, Problem, document
+
+
+class Doorway(HttpToolsProtocol):
+    """Refuses a head that takes longer than `HEAD_SECONDS` or more than `LARGEST_HEAD` bytes to come."""
+
+    HEAD_SECONDS = 15.0
+    LARGEST_HEAD = 64 * 1024
+
+    _expecting = True
+    _head_bytes = 0
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._settle()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._expecting:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.LARGEST_HEAD:
+                self._refuse(HeadersTooLarge(f"all headers together may hold {self.LARGEST_HEAD} bytes"))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect()
+
+    def on_headers_complete(self) -> None:
+        self._settle()
+        super().on_headers_complete()
+
+    def _expect(self) -> None:
+        self._settle()
+        self._expecting, self._head_bytes = True, 0
+        self._patience = self.loop.call_later(self.HEAD_SECONDS, self._refuse, RequestTooSlow())
+
+    def _settle(self) -> None:
+        self._expecting = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _refuse(self, problem: Problem) -> None:
+        """Say why, where nothing has been said on this connection that it could be mistaken for, and close it."""
+        self._settle()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            body = orjson.dumps(document(problem, request_id=None))
+            head = f"HTTP/1.1 {problem.status} Refused\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+            self.transport.write(f"{head}connection: close\r\n\r\n".encode("ascii") + body)
+        self.transport.close()
