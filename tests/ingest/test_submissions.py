@@ -239,6 +239,17 @@ def test_receipts_are_chained_and_listed_newest_first(ingest: Ingest) -> None:
     assert [one["id"] for one in rest["items"]] == [first["id"]]
 
 
+def test_a_list_holds_what_the_caller_sent_and_what_is_all_about_its_own_organisations(ingest: Ingest) -> None:
+    for code in ("RGT", "RGN"):
+        ingest.send(as_csv(some_counts(organisation=code)), organisation=code)
+    both = some_counts(organisation="RGT", months=4) + some_counts(organisation="RGN", months=4)
+    ingest.send(as_csv(both))
+
+    listed = ingest.get("/v1/submissions", who=ingest.as_("RGT", client="trust")).json()["items"]
+
+    assert [one["organisation"] for one in listed] == ["RGT"]
+
+
 def test_a_caller_for_an_icb_may_write_for_what_lies_within_it(ingest: Ingest) -> None:
     receipt = ingest.send(as_csv(some_counts()), who=ingest.as_("QUE", client="icb")).json()
     assert receipt["rows"]["accepted"] == 3

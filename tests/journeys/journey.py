@@ -1,6 +1,6 @@
 """The platform as people meet it: by the gateway's address, each with a client of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -52,13 +52,13 @@ class Journey:
             self._https[role] = self._stack.enter_context(httpx.Client(base_url=self.url, headers=bearer, timeout=60))
         return self._https[role]
 
-    def introduce(self, name: str, *organisations: str, like: str) -> None:
-        """Somebody new: what a role may do, for other organisations, registered over the API."""
+    def introduce(self, name: str, *organisations: str, like: str, also: Sequence[str] = ()) -> None:
+        """Somebody new: what a role may do (and `also` these scopes), elsewhere; registered over the API."""
         role = ROLES[like]
         told = {
             "client_id": name,
             "name": name,
-            "scopes": sorted(role.scopes),
+            "scopes": sorted({*role.scopes, *also}),
             "organisations": list(organisations),
             "audience": role.audience,
         }

@@ -63,7 +63,11 @@ def faults(
     hint: pl.Series | str = "",
     example: str = "",
 ) -> pl.DataFrame:
-    """Faults of one kind: one a line. `found` and `hint` are either the same for all or a series as long as `lines`."""
+    """Faults of one kind: one a line. `found` and `hint` are either the same for all or a series as long as `lines`.
+
+    A fault without a hint of its own has the remedy of its code.
+    """
+    remedy = REMEDIES[code].remedy if code in REMEDIES else ""
     frame = pl.DataFrame({"line": lines}, schema={"line": pl.Int64})
     return frame.with_columns(
         pl.lit(column, dtype=pl.String).alias("column"),
@@ -71,7 +75,7 @@ def faults(
         pl.lit(severity).alias("severity"),
         _text(found).alias("found"),
         pl.lit(expected).alias("expected"),
-        _text(hint).alias("hint"),
+        _text(hint).replace("", remedy).alias("hint"),
         pl.lit(example).alias("example"),
     )
 

@@ -46,7 +46,8 @@ def test_a_cell_that_is_wrong_is_named_with_what_was_found_and_how_to_mend_it(bi
         assert errors.is_empty()
     else:
         named = column if code != "period-in-future" else "born"
-        assert errors.select("line", "column", "code", "found", "hint").rows() == [(2, named, code, found, hint)]
+        said = hint or REMEDIES[code].remedy
+        assert errors.select("line", "column", "code", "found", "hint").rows() == [(2, named, code, found, said)]
 
 
 def test_every_fault_of_a_row_is_said_in_one_pass(birth):
