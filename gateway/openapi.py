@@ -25,7 +25,7 @@ from gateway.problems import (
 from gateway.proxy import Proxy
 from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, SCOPES, SERVICES, Row
 from gateway.wire import UpstreamError
-from shared.problems import MEDIA_TYPE, Forbidden, InvalidRequest, NotFound, Problem, Unauthenticated
+from shared.problems import MEDIA_TYPE, Forbidden, InvalidRequest, Problem, Unauthenticated
 from shared.problems import document as problem_document
 
 Document = dict[str, Any]
@@ -33,16 +33,10 @@ METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch",
 FRESH_SECONDS = 300.0
 RETRY_SECONDS = 5.0  # how soon a service that did not answer is asked again
 LARGEST_DOCUMENT = 16_000_000
-COMMON: Mapping[int, tuple[type[Problem], ...]] = {
-    401: (Unauthenticated,),
-    403: (Forbidden,),
-    404: (NotFound,),
-    422: (InvalidRequest,),
-    429: (TooManyRequests,),
-    502: (BrokenAnswer,),
-    503: (ServiceUnreachable, AccessUncertain),
-    504: (AnswerTooLate,),
-}
+EVERYWHERE = (InvalidRequest, TooManyRequests)
+WITH_A_TOKEN = (Unauthenticated, AccessUncertain)
+WITH_A_SCOPE = (Forbidden,)
+BEHIND_THE_DOOR = (BrokenAnswer, ServiceUnreachable, AnswerTooLate)
 DESCRIPTION = """Rows that trusts and care homes send become charts of how care is improving.
 
 **A first call.** `POST /oauth2/token` with your client id and secret gives a token; send it as
@@ -161,30 +155,27 @@ def _as_the_table_says(operation: Document, row: Row, need: str) -> Document:
     invalid = answers.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
     if invalid.get("$ref", "").endswith("/HTTPValidationError"):  # the framework's own, which is never sent
         del answers["422"]
-    shared = {422, 429} if invalid else {429}
-    if need == PUBLIC:
-        operation["security"] = []
-    else:
-        scopes = [] if need == ANY_CLIENT else [need]
-        operation["security"] = [{"oauth2": scopes}]
-        shared |= {401, 503} | ({403} if scopes else set())
-    if row.service != GATEWAY:
-        shared |= {502, 504}
-    for status in sorted(shared):
-        _add_problems(answers, status)
+    scopes = [] if need in (PUBLIC, ANY_CLIENT) else [need]
+    operation["security"] = [] if need == PUBLIC else [{"oauth2": scopes}]
+    common = (
+        *EVERYWHERE,
+        *(WITH_A_TOKEN if need != PUBLIC else ()),
+        *(WITH_A_SCOPE if scopes else ()),
+        *(BEHIND_THE_DOOR if row.service != GATEWAY else ()),
+    )
+    for kind in common:
+        _add_problem(answers, kind)
     operation["responses"] = dict(sorted(answers.items()))
     return operation
 
 
-def _add_problems(answers: Document, status: int) -> None:
-    """Add the common problems of this status beside those that the service names."""
-    kinds = COMMON[status]
-    entry = answers.setdefault(str(status), {"description": kinds[0].title(), "content": {}})
-    media = entry.setdefault("content", {}).setdefault(MEDIA_TYPE, {"examples": {}})
-    media.setdefault("schema", {"$ref": "#/components/schemas/Problem"})
-    for kind in kinds:
-        example = {"value": problem_document(kind(), request_id="01J9ZQ")}
-        media.setdefault("examples", {}).setdefault(kind.slug, example)
+def _add_problem(answers: Document, kind: type[Problem]) -> None:
+    """Add a problem beside those that the service names."""
+    entry = answers.setdefault(str(kind.status), {"description": kind.title(), "content": {}})
+    media = entry.setdefault("content", {}).setdefault(MEDIA_TYPE, {})
+    media.setdefault("schema", {"$ref": f"{_REF}Problem"})
+    example = {"value": problem_document(kind(), request_id="01J9ZQ")}
+    media.setdefault("examples", {}).setdefault(kind.slug, example)
 
 
 def _security_schemes(server: str) -> Document:
