@@ -1,6 +1,6 @@
 """What is shown: the receipt and the versions of returns, as the public contract has them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel
@@ -108,4 +108,53 @@ class Returns(BaseModel):
     """A page of versions."""
 
     items: list[ReturnVersion]
+    next_cursor: str | None
+
+
+class CalendarEntry(BaseModel):
+    """How an organisation stands for a feed and a period."""
+
+    feed: str
+    organisation: str
+    name: str
+    period: str
+    opens: date
+    due: date | None
+    final_due: date | None
+    status: Literal["due", "received", "late", "missing", "nil", "exempt"]
+    days_late: int
+    first_received_at: datetime | None
+    version: int | None
+    version_status: Literal["provisional", "final"] | None
+
+
+class Calendar(BaseModel):
+    """A page of the calendar."""
+
+    items: list[CalendarEntry]
+    next_cursor: str | None
+
+
+class Completeness(Calendar):
+    """Who has and who has not; `expected` leaves out those that are exempt."""
+
+    feed: str
+    period: str
+    opens: date
+    due: date | None
+    final_due: date | None
+    expected: int
+    counts: dict[str, int]
+
+
+class Reminder(CalendarEntry):
+    """Somebody to remind, and a sentence to do it with."""
+
+    sentence: str
+
+
+class Reminders(BaseModel):
+    """Whom to remind."""
+
+    items: list[Reminder]
     next_cursor: str | None

@@ -1,7 +1,7 @@
-"""The HTTP door: submissions and their receipts, returns and their versions."""
+"""The HTTP door: submissions and their receipts, returns and their versions, what is due and when."""
 
 from fastapi import APIRouter
 
-from services.ingest.api import kept, returns, submissions
+from services.ingest.api import calendar, kept, returns, submissions
 
-ROUTERS: tuple[APIRouter, ...] = (submissions.router, kept.router, returns.router)
+ROUTERS: tuple[APIRouter, ...] = (submissions.router, kept.router, returns.router, calendar.router)

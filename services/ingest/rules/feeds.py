@@ -7,6 +7,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Self, get_args
 
+from services.ingest.rules.calendar import Window
+
 FieldType = Literal["text", "code", "integer", "decimal", "boolean", "date", "datetime", "period", "organisation"]
 Identifier = Literal["nhs_number", "birth_date", "local"]
 Mode = Literal["replace", "merge"]
@@ -89,6 +91,7 @@ class Feed:
     refuse_above: float = 1.0
     grace_days: int = 0
     disclosure: str | None = None
+    window: Window = field(default_factory=Window)
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Self:
@@ -110,6 +113,7 @@ class Feed:
             rules=tuple(_rule(one) for one in spec.get("rule", [])),
             refuse_above=float(spec.get("refuse_above", 1.0)),
             grace_days=int(spec.get("grace_days", 0)),
+            window=Window.from_spec(spec),
             action_column=spec.get("action_column", _action_column(fields)),
             **{name: spec.get(name) for name in ("extracted_at", "status_column", "nil_column", "disclosure")},
         )

@@ -1,0 +1,147 @@
+"""Who is expected to send what and when, and who has: the calendar of returns."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import holidays
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.ingest import models
+from services.ingest.models import Return, ReturnVersion
+from services.ingest.queries.reference import Known
+from services.ingest.rules import calendar
+from services.ingest.rules.calendar import Days, Standing
+from services.ingest.rules.feeds import Feed
+from shared.contracts.periods import Grain, Period
+
+_USUAL_GRAIN: Grain = "month"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A return that is expected: whose, of which feed, for which period."""
+
+    feed: str
+    organisation: str
+    period: Period
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What it is ordered by."""
+        return self.feed, self.organisation, self.period.text
+
+
+@lru_cache(maxsize=64)
+def bank_holidays(year: int) -> frozenset[date]:
+    """The bank holidays of England in a year."""
+    return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
+
+
+def days_of(feed: Feed, period: Period) -> Days:
+    """When returns of the feed for the period open and are due."""
+    closed = bank_holidays(period.end.year) | bank_holidays(period.end.year + 1)
+    return calendar.days(period, feed.window, closed)
+
+
+def periods(feed: Feed, first: date, last: date) -> Iterator[Period]:
+    """The periods of a feed that begin between two days (those of a feed that takes any are months)."""
+    grain: Grain = _USUAL_GRAIN if feed.period == "any" else feed.period  # type: ignore[assignment]
+    one = Period.of(first, grain)
+    while one.start <= last:
+        yield one
+        one = one.next()
+
+
+def senders(
+    session: Session, feed: Feed, known: Known, grain: Grain, *, visible: Collection[str] | None
+) -> dict[str, str]:
+    """The organisations expected to send a feed, each with the text of the first period it is expected for.
+
+    They are those of the kind that the feed names, or else those that ever sent it, from their first period on.
+    `visible` None means every one.
+    """
+    if feed.window.expected is not None:
+        kind = select(models.Organisation.code).where(models.Organisation.kind == feed.window.expected)
+        found = dict.fromkeys(session.execute(kind).scalars(), "")
+    else:
+        shape = len(Period.of(date(2026, 1, 1), grain).text)
+        sent = (
+            select(Return.organisation, func.min(Return.period))
+            .where(Return.feed == feed.id, Return.current_id.is_not(None), func.length(Return.period) == shape)
+            .where(Return.period.like("%-W%") if grain == "week" else Return.period.not_like("%-W%"))
+            .group_by(Return.organisation)
+        )
+        found = dict(session.execute(sent).all())
+    return {code: first for code, first in sorted(found.items()) if visible is None or code in visible}
+
+
+def standings(session: Session, wanted: Iterable[Expected]) -> dict[tuple[str, str, str], Standing]:
+    """What is held of these returns; those of which nothing is held are left out."""
+    keys = [one.key for one in wanted]
+    if not keys:
+        return {}
+    feeds, organisations, texts = (sorted({key[n] for key in keys}) for n in range(3))
+    first = (
+        select(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period,
+               func.min(ReturnVersion.received_at).label("first"))
+        .where(ReturnVersion.withdrawn_at.is_(None), ReturnVersion.feed.in_(feeds))
+        .where(ReturnVersion.organisation.in_(organisations), ReturnVersion.period.in_(texts))
+        .group_by(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period)
+        .subquery()
+    )  # fmt: skip
+    found = session.execute(
+        select(Return.feed, Return.organisation, Return.period, first.c.first, ReturnVersion.kind,
+               ReturnVersion.version, ReturnVersion.status)
+        .join(ReturnVersion, ReturnVersion.id == Return.current_id)
+        .join(first, (first.c.feed == Return.feed) & (first.c.organisation == Return.organisation)
+              & (first.c.period == Return.period))
+    )  # fmt: skip
+    return {(feed, organisation, period): Standing(*more) for feed, organisation, period, *more in found}
+
+
+def names(session: Session, codes: Collection[str]) -> dict[str, str]:
+    """The names of organisations by their codes."""
+    found = session.execute(
+        select(models.Organisation.code, models.Organisation.name).where(models.Organisation.code.in_(codes))
+    )
+    return dict(found.all())
+
+
+def entries(session: Session, wanted: Sequence[Expected], known: Known, *, today: date) -> list[dict[str, Any]]:
+    """How each stands: its days, its status, and what is held of it."""
+    held, called = standings(session, wanted), names(session, {one.organisation for one in wanted})
+    return [_entry(one, known, held.get(one.key), called.get(one.organisation, ""), today) for one in wanted]
+
+
+def _entry(one: Expected, known: Known, standing: Standing | None, name: str, today: date) -> dict[str, Any]:
+    of = days_of(known.feeds[one.feed], one.period)
+    organisation = known.reference.organisations.get(one.organisation)
+    how = calendar.status(one.period, of, organisation=organisation, standing=standing, today=today)
+    return {
+        "feed": one.feed,
+        "organisation": one.organisation,
+        "name": name,
+        "period": one.period.text,
+        "opens": of.opens,
+        "due": of.due,
+        "final_due": of.final_due,
+        "status": how,
+        "days_late": calendar.days_late(of, standing, today=today) if how in ("late", "missing") else 0,
+        "first_received_at": standing and standing.first_received,
+        "version": standing and standing.version,
+        "version_status": standing and standing.status,
+    }
+
+
+def expected(
+    session: Session, feed: Feed, known: Known, some: Sequence[Period], *, visible: Collection[str] | None
+) -> list[Expected]:
+    """The returns of a feed that are expected for these periods (all of one grain), by organisation and period."""
+    if not some:
+        return []
+    since = senders(session, feed, known, some[0].grain, visible=visible)
+    return [Expected(feed.id, code, one) for code, first in since.items() for one in some if one.text >= first]

@@ -1,0 +1,99 @@
+"""What is due, who has sent and who has not. Periods of the past are late or missing; the present month is due."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tests.ingest.builders import an_organisation, as_csv, some_births
+from tests.ingest.conftest import Ingest
+
+NOW = f"{datetime.now(UTC):%Y-%m}"
+
+
+@pytest.fixture
+def told(ingest: Ingest) -> Ingest:
+    """RGT sent two months and RGN the first of them only; CLOSED sent and then closed."""
+    ingest.hear(an_organisation("RZZ", within=("QUE",)))
+    ingest.send(as_csv(some_births(2, month="2025-01")), "births")
+    ingest.send(as_csv(some_births(2, month="2025-02")), "births")
+    ingest.send(as_csv(some_births(2, month="2025-01", organisation="RGN")), "births")
+    ingest.send(b"", "births", nil="true", organisation="RZZ", period=NOW)
+    return ingest
+
+
+def test_the_calendar_says_what_came_late_and_what_is_missing(told: Ingest) -> None:
+    items = told.get("/v1/calendar", feed="births", **{"from": "2025-01", "to": "2025-02"}).json()["items"]
+    assert [(one["organisation"], one["period"], one["status"]) for one in items] == [
+        ("RGN", "2025-01", "late"), ("RGN", "2025-02", "missing"),
+        ("RGT", "2025-01", "late"), ("RGT", "2025-02", "late"),
+    ]  # fmt: skip
+    assert (items[0]["opens"], items[0]["due"], items[0]["final_due"]) == ("2025-02-01", "2025-02-28", "2025-03-31")
+    assert items[0]["days_late"] > 300
+
+
+def test_the_calendar_of_one_organisation_comes_in_pages(told: Ingest) -> None:
+    asked = {"feed": "births", "organisation": "RGT", "from": "2025-01", "to": "2025-03", "limit": 2}
+    first = told.get("/v1/calendar", **asked).json()
+    rest = told.get("/v1/calendar", **asked, cursor=first["next_cursor"]).json()
+    assert [one["period"] for one in first["items"] + rest["items"]] == ["2025-01", "2025-02", "2025-03"]
+    assert rest["next_cursor"] is None
+
+
+def test_completeness_says_who_has_and_who_has_not(told: Ingest) -> None:
+    answer = told.get("/v1/completeness", feed="births", period="2025-02").json()
+    assert answer["expected"] == 2
+    assert answer["counts"] == {"due": 0, "received": 0, "late": 1, "missing": 1, "nil": 0, "exempt": 0}
+    assert {one["organisation"]: one["status"] for one in answer["items"]} == {"RGN": "missing", "RGT": "late"}
+    now = told.get("/v1/completeness", feed="births", period=NOW).json()
+    assert {one["organisation"]: one["status"] for one in now["items"]} == {"RGN": "due", "RGT": "due", "RZZ": "nil"}
+
+
+def test_completeness_within_an_organisation_is_of_its_members(told: Ingest) -> None:
+    answer = told.get("/v1/completeness", feed="births", period="2025-02", within="QUE").json()
+    assert [one["organisation"] for one in answer["items"]] == ["RGT"]
+
+
+def test_an_organisation_that_has_closed_is_exempt(told: Ingest) -> None:
+    told.hear(an_organisation("RGN", closed=date(2025, 1, 31)))
+    answer = told.get("/v1/completeness", feed="births", period="2025-02").json()
+    assert (answer["expected"], answer["counts"]["exempt"]) == (1, 1)
+
+
+def test_a_withdrawn_return_is_missing_again(told: Ingest) -> None:
+    newest = told.get("/v1/submissions", feed="births").json()["items"]
+    february = next(one for one in newest if one["returns"] and one["returns"][0]["period"] == "2025-02")
+    told.client.delete(february["links"]["self"], headers=told.as_())
+    answer = told.get("/v1/completeness", feed="births", period="2025-02").json()
+    assert {one["organisation"]: one["status"] for one in answer["items"]} == {"RGN": "missing", "RGT": "missing"}
+
+
+def test_a_caller_sees_the_calendar_of_its_own_organisations_only(told: Ingest) -> None:
+    mine = told.as_("RGT", client="trust")
+    answer = told.get("/v1/completeness", feed="births", period="2025-02", who=mine).json()
+    assert [one["organisation"] for one in answer["items"]] == ["RGT"]
+    assert told.get("/v1/calendar", organisation="RGN", who=mine).json()["items"] == []
+
+
+def test_those_who_have_not_sent_are_listed_to_be_reminded(told: Ingest) -> None:
+    items = told.get("/v1/reminders", feed="births", period="2025-02").json()["items"]
+    assert [one["organisation"] for one in items] == ["RGN"]
+    assert items[0]["sentence"] == "RGN NHS Trust: Births for 2025-02 was due on Monday 31 March 2025."
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "parameter"),
+    [
+        ("/v1/completeness", {"feed": "births", "period": "2025-W02"}, "period"),
+        ("/v1/completeness", {"feed": "births", "period": "soon"}, "period"),
+        ("/v1/completeness", {"feed": "nonsense", "period": "2025-02"}, "feed"),
+        ("/v1/calendar", {"from": "yesterday"}, "from"),
+        ("/v1/calendar", {"from": "1900"}, "from"),
+        ("/v1/calendar", {"cursor": "x"}, "cursor"),
+    ],
+)
+def test_a_question_that_makes_no_sense_names_its_parameter(
+    ingest: Ingest, path: str, query: dict[str, str], parameter: str
+) -> None:
+    answer = ingest.get(path, **query)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == parameter
