@@ -114,6 +114,31 @@ class Change(Base):
     at: Mapped[datetime]
 
 
+class Signal(Base):
+    """Special-cause variation of an organisation's measure: found at the change `data_version`, open until resolved.
+
+    `period` is that of the point which gave it. `small` marks charts with a count that disclosure control would alter.
+    """
+
+    __tablename__ = "signal"
+    __table_args__ = (
+        Index("uq_signal_open", "measure", "organisation", unique=True, postgresql_where=text("resolved_at is null")),
+        Index("ix_signal_organisation", "organisation", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    measure: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text)
+    period: Mapped[str] = mapped_column(Text)
+    variation: Mapped[str] = mapped_column(Text)
+    rule: Mapped[str | None] = mapped_column(Text)
+    chart: Mapped[str] = mapped_column(Text)
+    small: Mapped[bool]
+    data_version: Mapped[int] = mapped_column(BigInteger)
+    detected_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+
 class Definition(Base):
     """A measure as the registry published it: the version that is live."""
 

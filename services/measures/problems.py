@@ -27,6 +27,24 @@ class InvalidPeriod(Problem):
     status, slug = 422, "invalid-period"
 
 
+class NoSuchFigure(Problem):
+    """There is no figure of this measure, organisation, period and stratum."""
+
+    status, slug = 404, "no-such-figure"
+
+
+class NotComparable(Problem):
+    """This measure cannot be compared in this way."""
+
+    status, slug = 422, "not-comparable"
+
+
+class InvalidDefinition(Problem):
+    """A definition cannot be computed."""
+
+    status, slug = 422, "invalid-definition"
+
+
 class InvalidSeries(Problem):
     """A series cannot be charted."""
 

@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from shared.contracts.ingest import ReturnPublished
-from shared.contracts.programmes import Edge, FeedPublished, MeasurePublished, OrganisationChanged, Succession
+from shared.contracts.programmes import (
+    Edge,
+    FeedPublished,
+    MeasurePublished,
+    OrganisationChanged,
+    Succession,
+    TargetSet,
+)
 from shared.messaging.outbox import new_id
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -119,6 +126,34 @@ def a_return(
     return ReturnPublished(
         feed=feed, feed_version="1.0.0", organisation=organisation, period=period, sequence=number, **given
     )
+
+
+def a_target(target: str = "preterm-6", *, measure: str = "preterm", **changes: Any) -> TargetSet:
+    """Six per cent of births or fewer by March 2027, for England and everybody within."""
+    given: dict[str, Any] = {
+        "id": target, "version": "1.0.0", "name": target, "programme": "matneosip", "measure": measure,
+        "kind": "level", "value": 6.0, "due": "2027-03-31", "direction": "decrease", "scope": "ENGLAND",
+        "inherited": True, "status": "active", "source": "a test",
+    } | changes  # fmt: skip
+    return TargetSet(id=target, version="1.0.0", target=given, set_at=NOW)
+
+
+MONTHS = [f"2025-{month:02}" for month in range(1, 13)] + [f"2026-{month:02}" for month in range(1, 7)]
+"""Eighteen months."""
+
+
+def monthly(
+    numerators: list[float], *, denominator: float | None = 200, organisation: str = "RGT", measure: str = "preterm",
+    strata: dict[str, tuple[float, float]] | None = None,
+) -> list[ReturnPublished]:  # fmt: skip
+    """Counted figures of the last months of MONTHS, with the same strata in each."""
+    months = MONTHS[-len(numerators) :]
+    split = [counted(measure, *pair, stratum) for stratum, pair in (strata or {}).items()]
+    return [
+        a_return([counted(measure, one, denominator), *split], feed="measure-counts", organisation=organisation,
+                 period=month)
+        for month, one in zip(months, numerators, strict=True)
+    ]  # fmt: skip
 
 
 def counted(measure: str, numerator: float, denominator: float | None, stratum: str = "") -> dict[str, Any]:

@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from services.measures.api import figures, statistics
+from services.measures.api import comparisons, exports, figures, previews, statistics, targets
 
-ROUTERS: tuple[APIRouter, ...] = (figures.router, statistics.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    figures.router,
+    comparisons.router,
+    targets.router,
+    exports.router,
+    previews.router,
+    statistics.router,
+)

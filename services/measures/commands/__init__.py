@@ -1,5 +1,6 @@
-"""The only writes: adopting what the registry published, applying returns, recomputing cells."""
+"""The only writes: adopting what the registry published, applying returns, recomputing cells; and their rehearsals."""
 
+from services.measures.commands.preview import preview
 from services.measures.commands.registry import (
     adopt_annotations,
     adopt_feeds,
@@ -8,12 +9,16 @@ from services.measures.commands.registry import (
     adopt_targets,
 )
 from services.measures.commands.returns import apply_returns
+from services.measures.commands.verify import Difference, verify
 
 __all__ = [
+    "Difference",
     "adopt_annotations",
     "adopt_feeds",
     "adopt_measures",
     "adopt_organisations",
     "adopt_targets",
     "apply_returns",
+    "preview",
+    "verify",
 ]

@@ -90,16 +90,29 @@ def _compiled(session: Session) -> Book:
 
 
 def recompute_measures(session: Session, measures: Sequence[str]) -> None:
-    """Compute every cell of these measures from the current returns, organisation by organisation."""
+    """Compute every cell of these measures from the current returns, organisation by organisation; end all others."""
     known = book(session)
     chosen = {name: known.definitions[name] for name in measures if name in known.definitions}
-    feeds = {feed for one in chosen.values() for feed in one.feeds}
-    current = session.execute(
+    before = latest_change(session)
+    for batch in batches(session, {feed for one in chosen.values() for feed in one.feeds}):
+        _recompute(session, batch, Book(chosen, known.feeds))
+    driver(session).execute(
+        "update cell set known_to = %s where known_to is null and measure = any(%s) and change <= %s",
+        (now(), list(measures), before),
+    )
+
+
+def batches(session: Session, feeds: Iterable[str], *, since: date | None = None) -> Iterator[list[Touched]]:
+    """The current returns of these feeds (that end on `since` or later), some organisations at a time."""
+    query = (
         select(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period, ReturnVersion.row_count)
         .where(ReturnVersion.replaced_at.is_(None), ReturnVersion.applied_at.is_not(None))
-        .where(ReturnVersion.feed.in_(feeds))
+        .where(ReturnVersion.feed.in_(set(feeds)))
         .order_by(ReturnVersion.organisation)
-    ).all()
+    )
+    if since is not None:
+        query = query.where(ReturnVersion.end >= since)
+    current = session.execute(query).all()
     batch: list[Touched] = []
     size = 0
     for number, one in enumerate(current):
@@ -107,8 +120,17 @@ def recompute_measures(session: Session, measures: Sequence[str]) -> None:
         size += one.row_count
         last = number + 1 == len(current)
         if last or (size > ROWS_AT_ONCE and current[number + 1].organisation != one.organisation):
-            _recompute(session, batch, Book(chosen, known.feeds))
+            yield batch
             batch, size = [], 0
+
+
+def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator["Computed"]:
+    """The cells that these returns touch, computed from the current returns, a grain at a time."""
+    for grain, chosen in _by_grain(known, {one.feed for one in touched}).items():
+        stretches = _stretches(touched, grain)
+        current = _current(session, {feed for one in chosen for feed in one.feeds}, stretches)
+        cells = _cells(session, current, chosen, known.feeds, stretches, grain)
+        yield Computed(cells, [one.measure for one in chosen], stretches)
 
 
 def recompute(session: Session, touched: Sequence[Touched]) -> None:
@@ -121,11 +143,8 @@ def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> Non
     instant = now()
     change = session.execute(insert(Change).values(at=instant).returning(Change.number)).scalar_one()
     moved: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
-    for grain, chosen in _by_grain(known, {one.feed for one in touched}).items():
-        stretches = _stretches(touched, grain)
-        current = _current(session, {feed for one in chosen for feed in one.feeds}, stretches)
-        cells = _cells(session, current, chosen, known.feeds, stretches, grain)
-        _replace(session, cells, [one.measure for one in chosen], stretches, grain, change=change, instant=instant)
+    for cells, measures_computed, stretches in computed(session, touched, known):
+        _replace(session, cells, measures_computed, stretches, change=change, instant=instant)
         for one in cells:
             measures, periods = moved[one.organisation]
             measures.add(one.measure)
@@ -361,6 +380,14 @@ def _nil(current: Sequence[_Current], chosen: Sequence[definitions.Definition], 
                     )  # fmt: skip
 
 
+class Computed(NamedTuple):
+    """Cells, the measures they were computed for, and the days that were computed anew."""
+
+    cells: list[Figures]
+    measures: list[str]
+    stretches: list[_Stretch]
+
+
 _COLUMNS = ("measure", "organisation", "period", "start", "definition_version", "strata", "numerator", "denominator",
             "dates", "kind", "provisional", "versions", "grain", "known_from", "change")  # fmt: skip
 
@@ -370,7 +397,6 @@ def _replace(
     cells: Sequence[Figures],
     measures: Sequence[str],
     stretches: Sequence[_Stretch],
-    grain: Grain,
     *,
     change: int,
     instant: datetime,

@@ -7,8 +7,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.measures.commands.cells import recompute_measures
+from services.measures.commands import signals
+from services.measures.commands.cells import latest_change, recompute_measures
 from services.measures.models import Annotation, Base, Definition, Edge, Feed, Organisation, Succession, Target
+from services.measures.queries.definitions import definitions_of
 from services.measures.rules.feeds import COUNTED
 from shared.contracts.programmes import (
     AnnotationSet,
@@ -17,6 +19,7 @@ from shared.contracts.programmes import (
     OrganisationChanged,
     TargetSet,
 )
+from shared.db import now
 
 
 def adopt_feeds(session: Session, events: Sequence[FeedPublished]) -> None:
@@ -100,6 +103,18 @@ def adopt_annotations(session: Session, events: Sequence[AnnotationSet]) -> None
          "text": e.text, "set_at": e.set_at}
         for e in newest.values() if not e.withdrawn
     ])  # fmt: skip
+    cut = [event for event in newest.values() if event.kind == "step_change"]
+    if cut:
+        _judge_again(session, cut)
+
+
+def _judge_again(session: Session, cut: Sequence[AnnotationSet]) -> None:
+    """A step change begins a new segment, which may end a signal."""
+    known = definitions_of(session)
+    everything = any(event.measure is None for event in cut)
+    measures = set(known) if everything else {event.measure for event in cut if event.measure}
+    change, places = latest_change(session), {event.organisation for event in cut}
+    signals.judge(session, known, measures, places, change=change, instant=now())
 
 
 def _keep(session: Session, table: type[Base], rows: Iterable[dict[str, Any]]) -> None:

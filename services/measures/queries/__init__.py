@@ -1,5 +1,27 @@
-"""The reads: series and charts of any organisation, as known at any instant."""
+"""The reads: figures of any organisation, alone and beside others, as known at any instant and as a caller may see."""
 
-from services.measures.queries import organisations, series
+from services.measures.queries import (
+    definitions,
+    explain,
+    exports,
+    funnels,
+    inequalities,
+    matrix,
+    organisations,
+    progress,
+    series,
+    signals,
+)
 
-__all__ = ["organisations", "series"]
+__all__ = [
+    "definitions",
+    "explain",
+    "exports",
+    "funnels",
+    "inequalities",
+    "matrix",
+    "organisations",
+    "progress",
+    "series",
+    "signals",
+]

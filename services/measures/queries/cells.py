@@ -245,3 +245,37 @@ def _sum(one: float | None, other: float | None) -> float | None:
 def _plain(versions: Sequence[str]) -> tuple[str, ...]:
     """The ids as ingest gives them, without the sequence that tells two stands of one version apart."""
     return tuple(one.partition("#")[0] for one in versions)
+
+
+class Source(NamedTuple):
+    """Where a cell came from: computed from `rows`, `counted` elsewhere or `nil`, by which returns."""
+
+    organisation: str
+    kind: str
+    definition_version: str
+    versions: list[str]
+
+
+def sources(
+    session: Session, measure: str, members: Sequence[Membership], period: Period, *, at: datetime | None
+) -> list[Source]:
+    """Where the cells of these members in a period came from, as known at the instant."""
+    cursor = driver(session).execute(
+        f"""
+        select distinct cell.organisation, cell.kind, cell.definition_version, cell.versions
+        from unnest(%(codes)s::text[], %(starts)s::date[], %(ends)s::date[]) as member(code, first, last)
+        join cell on cell.organisation = member.code
+             and cell.start >= coalesce(member.first, '-infinity') and cell.start < coalesce(member.last, 'infinity')
+        where cell.measure = %(measure)s and cell.period = %(period)s and {known_then(at)}
+        order by cell.organisation
+        """,  # noqa: S608 - every name is ours
+        {
+            "codes": [one.code for one in members],
+            "starts": [one.start for one in members],
+            "ends": [one.end for one in members],
+            "measure": measure,
+            "period": period.text,
+            "at": at,
+        },
+    )
+    return [Source(*row) for row in cursor]

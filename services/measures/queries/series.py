@@ -1,7 +1,8 @@
 """Series and charts: one measure for one organisation, as a caller may see it, as known at an instant."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -56,36 +57,54 @@ class Found:
 def series(session: Session, question: Question) -> dict[str, Any]:
     """The tidy items of a series, with what they stand on."""
     found = find(session, question)
-    return _stated(found, question) | {"items": found.items}
+    return stated(found, question) | {"items": found.items}
 
 
 def chart(session: Session, question: Question, *, kind: str | None) -> dict[str, Any]:
     """The chart of a series: one stratum, with limits, target, annotations and words."""
     found = find(session, question)
-    resource = draw(
-        found.items,
-        found.definition,
-        place=found.place.name,
-        asked=kind,
-        target=targets.to_draw(session, found.definition, found.place, found.items),
-        annotations=_annotations(session, found),
-        dates=found.dates,
-    )
+    resource = draw_found(session, found, kind=kind)
     review = found.definition.source.get("review") or {}
     if review.get("next_review") and str(review["next_review"]) < now().date().isoformat():
         resource["notices"].append(f"The definition was due for review on {review['next_review']}.")
     if found.policy is not None:
         resource["notices"].append(f"Small numbers are protected by the {found.policy} policy.")
-    return _stated(found, question) | resource | {"organisation": found.place.code}
+    return stated(found, question) | resource | {"organisation": found.place.code}
+
+
+def draw_found(
+    session: Session, found: Found, *, kind: str | None, target: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The chart of what was found, with the target that holds here unless another is given."""
+    return draw(
+        found.items,
+        found.definition,
+        place=found.place.name,
+        asked=kind,
+        target=target or targets.to_draw(session, found.definition, found.place, found.items),
+        annotations=_annotations(session, found),
+        dates=found.dates,
+    )
 
 
 def find(session: Session, question: Question) -> Found:
     """The items that answer a question, disclosure control applied as the caller's audience asks."""
+    found, known = figures_of(session, question)
+    controlled = found.policy is not None
+    items = _items(found.definition, found.place, known, question, now().date(), whole_table=controlled)
+    if controlled:
+        rules = disclosure.policy(found.definition.disclosure)
+        items = _controlled(items, found.definition, rules, known.spreads, level=found.place.kind)
+    wanted = set(_strata(known.figures, question))
+    return replace(found, items=[item for item in items if item["stratum"] in wanted])
+
+
+def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known]:
+    """What is known of a question, exactly, and under which policy the caller may see it."""
     definition = definition_of(session, question.measure)
     place = organisations.place(session, question.organisation)
-    today = now().date()
     stand = cells.stand(session, question.known_at)
-    members = organisations.members(session, place, basis=question.basis, today=today)
+    members = organisations.members(session, place, basis=question.basis, today=now().date())
     rules = disclosure.policy(definition.disclosure)
     controlled = not rules.exact and not organisations.sight(session, question.caller).exact(place.code)
     known = cells.known(
@@ -98,13 +117,8 @@ def find(session: Session, question: Question) -> Found:
         at=question.known_at,
         rules=rules if controlled else None,
     )
-    items = _items(definition, place, known, question, today, whole_table=controlled)
-    if controlled:
-        items = _controlled(items, definition, rules, known.spreads, level=place.kind)
-    wanted = set(_strata(known.figures, question))
-    shown = [item for item in items if item["stratum"] in wanted]
     policy = rules.name if controlled else None
-    return Found(definition, place, shown, [] if controlled else known.dates, policy, stand)
+    return Found(definition, place, [], [] if controlled else known.dates, policy, stand), known
 
 
 def _items(
@@ -157,39 +171,23 @@ def _controlled(
     *,
     level: str,
 ) -> list[dict[str, Any]]:
-    """The items as an audience without exact figures may see them, each period's strata controlled as one table.
-
-    Of an aggregate whose members' figures would settle a small one among them, the figure itself is hidden.
-    Intervals are those of the figures shown.
-    """
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
+    """The items as an audience without exact figures may see them, each period's strata controlled as one table."""
+    tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
-        tables.setdefault(item["period"], {})[item["stratum"]] = item
+        tables[item["period"]].append(item)
     shown = []
     for period, table in tables.items():
-        exact = {
-            stratum: disclosure.Exact(item["numerator"], item["denominator"])
-            for stratum, item in table.items()
-            if item["numerator"] is not None and (definition.denominator is None or item["denominator"] is not None)
-        }
-        figures = disclosure.disclosed_table(exact, policy, level=level, multiplier=definition.multiplier)
-        for stratum, cell in exact.items():
-            parts = spreads.get((period, stratum))
-            if parts is not None:
-                figures[stratum] = disclosure.of_parts(figures[stratum], cell, parts, policy)
-        shown += [_as_shown(item, figures.get(stratum)) for stratum, item in table.items()]
+        parts = {item["stratum"]: spreads.get((period, item["stratum"]), {}) for item in table}
+        shown += disclosure.as_table(
+            table,
+            policy,
+            level=level,
+            multiplier=definition.multiplier,
+            ratio=definition.denominator is not None,
+            parts=parts,
+        )
     add_intervals(shown, definition)
     return sorted(shown, key=lambda item: (item["stratum"], Period.parse(item["period"])))
-
-
-def _as_shown(item: dict[str, Any], figure: disclosure.Figure | None) -> dict[str, Any]:
-    hidden = {"numerator": None, "denominator": None, "value": None, "lower_95": None, "upper_95": None}
-    if figure is None:
-        return item | hidden
-    told = item | hidden | {"numerator": figure.numerator, "denominator": figure.denominator}
-    if item["status"] not in ("value", "zero"):
-        return told
-    return told | {"value": figure.value, "status": figure.status}
 
 
 def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:
@@ -202,7 +200,7 @@ def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in rows]
 
 
-def _stated(found: Found, question: Question) -> dict[str, Any]:
+def stated(found: Found, question: Question) -> dict[str, Any]:
     """What every read says of itself."""
     return {
         "as_of": found.stand.as_of,

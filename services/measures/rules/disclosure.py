@@ -9,7 +9,7 @@ parts of a table from its total: neither at once nor by what roundings leave pos
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Literal
+from typing import Any, Literal
 
 from services.measures.rules.invalid import InvalidRow, not_negative
 
@@ -121,8 +121,8 @@ def nearest(count: float, step: int) -> int:
 def disclosed(exact: Exact, rules: Policy, *, level: str, multiplier: float = 1) -> Figure:
     """One figure as it may be shown at this level (kind of organisation).
 
-    Ratios are of the rounded counts; rates per 1,000 are shown only where the policy says. `multiplier` scales the value of a ratio.
-    Raises `InvalidRow` for negative counts.
+    Ratios are of the rounded counts; rates per 1,000 are shown only where the policy says. `multiplier` scales the
+    value of a ratio. Raises `InvalidRow` for negative counts.
     """
     _check(exact)
     if rules.exact or level in rules.exact_at:
@@ -163,15 +163,19 @@ def disclosed_table(
 
 
 def to_hide(counts: Mapping[str, float], hidden: set[str], rules: Policy) -> set[str]:
-    """The strata to hide besides `hidden` (`counts` has the total under `""`), so that no small one is settled."""
+    """The strata to hide besides `hidden` (`counts` has the total under `""`), so that no small one is settled.
+
+    The smallest shown one goes first; a small one that the policy shows as one figure goes when nothing else is left.
+    """
     more = complementary(counts, hidden)
     if WHOLE not in counts or WHOLE in more or WHOLE in hidden:
         return more
-    while settled(span(counts[WHOLE], rules), _parts(counts, more, rules), rules):
-        shown = [name for name in counts if name not in {WHOLE, *hidden, *more} and counts[name] >= rules.small_below]
-        if not shown:
-            return more | {WHOLE}
-        more.add(min(shown, key=lambda name: (counts[name], name)))
+    left = sorted(
+        (name for name, count in counts.items() if count > 0 and name not in {WHOLE, *hidden, *more}),
+        key=lambda name: (counts[name] < rules.small_below, counts[name], name),
+    )
+    while left and settled(span(counts[WHOLE], rules), _parts(counts, more, rules), rules):
+        more.add(left.pop(0))
     return more
 
 
@@ -220,7 +224,7 @@ def _parts(counts: Mapping[str, float], unknown: Iterable[str], rules: Policy) -
     found, hidden = Spread(), set(unknown)
     for name, count in counts.items():
         if name in hidden:
-            found = Spread(found.small, found.low + 1, inf)
+            found = Spread(found.small, found.low, inf)
         elif name != WHOLE:
             found = found.plus(count, rules)
     return found
@@ -238,6 +242,41 @@ def complementary(counts: Mapping[str, float], hidden: Iterable[str]) -> set[str
         return set()
     others = sorted((name for name in strata - gone if counts[name] > 0), key=lambda name: (counts[name], name))
     return {others[0]} if others else {WHOLE}
+
+
+def as_table(
+    items: Sequence[Mapping[str, Any]],
+    rules: Policy,
+    *,
+    level: str,
+    multiplier: float,
+    ratio: bool,
+    parts: Mapping[str, Mapping[str, Spread]] | None = None,
+) -> list[dict[str, Any]]:
+    """Items of a series that are the strata of one period, as they may be shown: without intervals, in their order.
+
+    `ratio` says whether the measure has a denominator; `parts` what a reader knows of the members (or periods) whose
+    sum an item is, by stratum and column.
+    """
+    exact = {
+        item["stratum"]: Exact(item["numerator"], item["denominator"])
+        for item in items
+        if item["numerator"] is not None and (not ratio or item["denominator"] is not None)
+    }
+    figures = disclosed_table(exact, rules, level=level, multiplier=multiplier)
+    for stratum, cell in exact.items():
+        figures[stratum] = of_parts(figures[stratum], cell, (parts or {}).get(stratum, {}), rules)
+    return [_as_shown(item, figures.get(item["stratum"])) for item in items]
+
+
+def _as_shown(item: Mapping[str, Any], figure: Figure | None) -> dict[str, Any]:
+    told = {**item, "numerator": None, "denominator": None, "value": None, "lower_95": None, "upper_95": None}
+    if figure is None:
+        return told
+    told |= {"numerator": figure.numerator, "denominator": figure.denominator}
+    if item["status"] not in ("value", "zero"):
+        return told
+    return told | {"value": figure.value, "status": figure.status}
 
 
 def suppress_value(value: int, *, replacement: str = "*", upper: int = 100_000_000) -> str:

@@ -52,13 +52,14 @@ def _weight(target: Mapping[str, Any]) -> tuple[int, str, str]:
     return -_RANKS.index(state) if state in _RANKS else -len(_RANKS), str(target.get("due") or "9999"), target["id"]
 
 
-def goal(target: Mapping[str, Any], items: Sequence[Mapping[str, Any]], definition: Definition) -> Goal | str:
+def goal(target: Mapping[str, Any], items: Sequence[Mapping[str, Any]], definition: Definition | None) -> Goal | str:
     """The target as levels for the organisation whose series `items` is, or a sentence that says why it has none.
 
     A relative change or a difference is from the baseline the target names: its value, the figure of its period, or
-    the organisation's own (of that period, else of its first 12 periods together).
+    the organisation's own (of that period, else of its first 12 periods together). `definition` is None for a target
+    without a measure.
     """
-    if target.get("kind") == "share_of_organisations":
+    if definition is None or target.get("kind") == "share_of_organisations":
         return "It counts organisations that take part, not figures: see the enrolments."
     baseline, start = _baseline(target, items, definition)
     value = _level(target, baseline)

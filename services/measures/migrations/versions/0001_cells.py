@@ -161,6 +161,29 @@ def upgrade() -> None:
         "ix_return_version_return", "return_version", ["feed", "organisation", "period", "sequence"], unique=False
     )
     op.create_table(
+        "signal",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("measure", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("variation", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=True),
+        sa.Column("chart", sa.Text(), nullable=False),
+        sa.Column("small", sa.Boolean(), nullable=False),
+        sa.Column("data_version", sa.BigInteger(), nullable=False),
+        sa.Column("detected_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signal")),
+    )
+    op.create_index("ix_signal_organisation", "signal", ["organisation", "id"], unique=False)
+    op.create_index(
+        "uq_signal_open",
+        "signal",
+        ["measure", "organisation"],
+        unique=True,
+        postgresql_where=sa.text("resolved_at is null"),
+    )
+    op.create_table(
         "target",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("measure", sa.Text(), nullable=False),
@@ -206,6 +229,9 @@ def downgrade() -> None:
     op.drop_table("edge")
     op.drop_index(op.f("ix_target_measure"), table_name="target")
     op.drop_table("target")
+    op.drop_index("uq_signal_open", table_name="signal", postgresql_where=sa.text("resolved_at is null"))
+    op.drop_index("ix_signal_organisation", table_name="signal")
+    op.drop_table("signal")
     op.drop_index("ix_return_version_return", table_name="return_version")
     op.drop_index(
         "ix_return_version_current", table_name="return_version", postgresql_where=sa.text("replaced_at is null")

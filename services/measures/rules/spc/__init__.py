@@ -1,7 +1,7 @@
 """Statistical process control: centre, limits, rules and runs of any number of series at once.
 
-`evaluate` answers in objects, `evaluate_json` in text, `icons` with no more than the icons; `read` takes the request; `suggest_step_changes` proposes where
-a person might rebase.
+`evaluate` answers in objects, `evaluate_json` in text, `icons` with no more than the icons; `read` takes the request;
+`suggest_step_changes` proposes where a person might rebase.
 """
 
 from services.measures.rules.spc.answers import Answer, Point, RunsTest, Segment, evaluate

@@ -1,0 +1,134 @@
+"""Signals: when figures move, the charts they are on are judged again; what begins, changes or ends is told.
+
+Only an organisation's own charts of the whole are judged. Nothing is said of a chart whose limits are trial limits, nor
+of points whose denominators are below the measure's minimum, which have no value.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.measures.models import Signal
+from services.measures.queries.organisations import Membership
+from services.measures.queries.wholes import Series, by_default_grain, step_changes, track, wholes
+from services.measures.rules.definitions import Definition
+from services.measures.rules.disclosure import policy
+from services.measures.rules.judging import Judgement, judged
+from services.measures.rules.spc.answers import TRIAL_POINTS
+from shared.contracts.measures import SignalDetected
+from shared.messaging.outbox import publish
+
+ORGANISATIONS_AT_ONCE = 1000
+
+
+class _Found(NamedTuple):
+    """What a chart says that signals."""
+
+    period: str
+    variation: str
+    rule: str | None
+    chart: str
+    small: bool
+
+
+def judge(
+    session: Session,
+    definitions: Mapping[str, Definition],
+    moved: Collection[str],
+    organisations: Collection[str],
+    *,
+    change: int,
+    instant: datetime,
+) -> None:
+    """Judge the charts of the measures that moved, and those which signal, at these organisations, block by block."""
+    remaining = iter(sorted(organisations))
+    while block := list(islice(remaining, ORGANISATIONS_AT_ONCE)):
+        standing = _standing(session, block)
+        measures = {*moved, *(measure for _, measure in standing)}
+        known = {measure: definitions[measure] for measure in sorted(measures) if measure in definitions}
+        found = _signals(session, known, block)
+        _keep(session, {key: one for key, one in standing.items() if key[1] in known}, found, change, instant)
+
+
+def _standing(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
+    rows = session.execute(
+        select(Signal.id, Signal.organisation, Signal.measure, Signal.period, Signal.variation).where(
+            Signal.resolved_at.is_(None), Signal.organisation.in_(places)
+        )
+    )
+    return {(one.organisation, one.measure): one for one in rows}
+
+
+def _keep(
+    session: Session,
+    standing: Mapping[tuple[str, str], Any],
+    found: Mapping[tuple[str, str], _Found],
+    change: int,
+    instant: datetime,
+) -> None:
+    """Resolve what is over, keep what is new and tell of both; a signal that stands is told once."""
+    ended = [one for key, one in standing.items() if key not in found or found[key].variation != one.variation]
+    begun = {key: one for key, one in found.items() if key not in standing or standing[key].variation != one.variation}
+    if ended:
+        session.execute(update(Signal).where(Signal.id.in_([one.id for one in ended])).values(resolved_at=instant))
+    if begun:
+        session.execute(insert(Signal).on_conflict_do_nothing(), [
+            {"organisation": organisation, "measure": measure, **one._asdict(), "data_version": change,
+             "detected_at": instant}
+            for (organisation, measure), one in begun.items()
+        ])  # fmt: skip
+    if begun or ended:
+        publish(
+            session, [*_resolved(ended, begun, change, instant), *_begun(begun, change, instant)], source="measures"
+        )
+
+
+def _signals(
+    session: Session, definitions: Mapping[str, Definition], places: list[str]
+) -> dict[tuple[str, str], _Found]:
+    members = {code: [Membership(code, None, None)] for code in places}
+    series = [
+        one
+        for one in by_default_grain(wholes(session, definitions, members), definitions)
+        if len(one.periods) > TRIAL_POINTS
+    ]
+    if not series:
+        return {}
+    steps = step_changes(session, sorted({one.place for one in series}), list(definitions))
+    tracks = [track(one, definitions[one.measure], steps=steps.get((one.place, one.measure), ())) for one in series]
+    told = (_told(one, verdict, definitions) for one, verdict in zip(series, judged(tracks), strict=True))
+    return {(one.place, one.measure): found for one, found in zip(series, told, strict=True) if found is not None}
+
+
+def _told(one: Series, verdict: Judgement, definitions: Mapping[str, Definition]) -> _Found | None:
+    icons = verdict.icons
+    if icons is None or verdict.period is None or icons.trial or icons.variation == "common_cause":
+        return None
+    below = policy(definitions[one.measure].disclosure).small_below
+    small = any(0 < count < below for count in (*one.numerators, *one.denominators) if count)
+    return _Found(verdict.period, icons.variation, icons.rule, verdict.chart, small)
+
+
+def _resolved(
+    ended: Iterable[Any], begun: Collection[tuple[str, str]], change: int, instant: datetime
+) -> Iterator[SignalDetected]:
+    """Signals that are over; of one that became another only the new one is told."""
+    for one in ended:
+        if (one.organisation, one.measure) not in begun:
+            yield SignalDetected(
+                organisation=one.organisation, measure=one.measure, period=one.period, variation=one.variation,
+                state="resolved", data_version=change, detected_at=instant,
+            )  # fmt: skip
+
+
+def _begun(found: Mapping[tuple[str, str], _Found], change: int, instant: datetime) -> Iterator[SignalDetected]:
+    for (organisation, measure), one in sorted(found.items()):
+        yield SignalDetected(
+            organisation=organisation, measure=measure, period=one.period, variation=one.variation, rule=one.rule,
+            data_version=change, detected_at=instant,
+        )  # fmt: skip

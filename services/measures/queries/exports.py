@@ -1,0 +1,105 @@
+"""Exports: every cell of a measure that a caller may see, in pieces, so that none is too large."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.measures.models import Organisation
+from services.measures.queries.cells import known_then
+from services.measures.queries.organisations import Sight
+from services.measures.rules import disclosure
+from services.measures.rules.definitions import Definition
+from services.measures.rules.series import Figure, add_intervals, series
+from shared.contracts.periods import Period
+from shared.db import driver
+
+CELLS_AT_ONCE = 2000
+
+SCHEMA: Mapping[str, pl.DataType] = {
+    "measure": pl.String(),
+    "organisation": pl.String(),
+    "organisation_name": pl.String(),
+    "organisation_kind": pl.String(),
+    "period": pl.String(),
+    "grain": pl.String(),
+    "period_start": pl.Date(),
+    "period_end": pl.Date(),
+    "stratum": pl.String(),
+    "numerator": pl.Float64(),
+    "denominator": pl.Float64(),
+    "value": pl.Float64(),
+    "lower_95": pl.Float64(),
+    "upper_95": pl.Float64(),
+    "unit": pl.String(),
+    "status": pl.String(),
+    "provisional": pl.Boolean(),
+    "counted_from": pl.String(),
+    "definition_version": pl.String(),
+    "disclosure": pl.String(),
+    "known_from": pl.Datetime("us", "UTC"),
+    "data_version": pl.Int64(),
+}
+"""The columns of an export, in order; they do not change (data dictionary: docs/exports.md)."""
+
+
+def pieces(session: Session, definition: Definition, sight: Sight, *, at: datetime | None) -> Iterator[pl.DataFrame]:
+    """The cells in order of organisation and period, a frame (SCHEMA) for some thousands at a time.
+
+    A row is a stratum of a cell; the session must stay open until the last piece.
+    """
+    with driver(session).cursor(name="export") as cursor:
+        cursor.itersize = CELLS_AT_ONCE
+        cursor.execute(
+            f"""
+            select cell.organisation, o.name, o.kind, cell.period, cell.grain, cell.strata, cell.numerator,
+                   cell.denominator, cell.kind, cell.provisional, cell.definition_version, cell.known_from, cell.change
+            from cell left join organisation o on o.code = cell.organisation
+            where cell.measure = %(measure)s and {known_then(at)}
+            order by cell.organisation, cell.start, cell.grain
+            """,  # noqa: S608 - every name is ours
+            {"measure": definition.measure, "at": at},
+        )
+        while rows := cursor.fetchmany(CELLS_AT_ONCE):
+            lines = [line for row in rows for line in _lines(row, definition, sight)]
+            yield pl.DataFrame(lines, schema=SCHEMA, orient="row")
+        yield pl.DataFrame(schema=SCHEMA)
+
+
+def directory_version(session: Session) -> tuple[int, datetime | None]:
+    """What changes when an organisation does."""
+    row = session.execute(select(func.count(), func.max(Organisation.recorded_at)).select_from(Organisation)).one()
+    return int(row[0]), row[1]
+
+
+def _lines(row: Sequence[Any], definition: Definition, sight: Sight) -> Iterator[tuple[Any, ...]]:
+    code, name, level, text, grain, strata, numerators, denominators, kind, provisional, version, known, change = row
+    period = Period.parse(text)
+    figures = [
+        Figure(period=text, stratum=stratum, numerator=numerator, denominator=denominator, provisional=provisional)
+        for stratum, numerator, denominator in zip(strata, numerators, denominators, strict=True)
+    ]
+    rules = disclosure.policy(definition.disclosure)
+    controlled = not rules.exact and not sight.exact(code)
+    items = series(
+        definition,
+        code,
+        figures,
+        first=period,
+        last=period,
+        strata=strata,
+        states={text: "nil"} if kind == "nil" else {},
+    )
+    if controlled:
+        ratio = definition.denominator is not None
+        items = disclosure.as_table(items, rules, level=level or "", multiplier=definition.multiplier, ratio=ratio)
+        add_intervals(items, definition)
+    for item in items:
+        yield (
+            definition.measure, code, name, level, text, grain, period.start, period.end, item["stratum"],
+            item["numerator"], item["denominator"], item["value"], item["lower_95"], item["upper_95"], definition.unit,
+            item["status"], provisional, kind, version, rules.name if controlled else None, known, change,
+        )  # fmt: skip

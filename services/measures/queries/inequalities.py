@@ -1,0 +1,117 @@
+"""Inequalities: the rates of an organisation's strata over a stretch of time, and what lies between them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.measures.problems import InvalidPeriod
+from services.measures.queries.series import Found, Question, figures_of, stated
+from services.measures.rules import disclosure
+from services.measures.rules.gaps import gaps
+from services.measures.rules.series import Figure, add_intervals
+from services.measures.rules.series import series as tidy
+from services.measures.rules.strata import STRATA, WHOLE
+from shared.contracts.periods import Period
+from shared.problems import InvalidRequest
+
+Sums = dict[str, tuple[float | None, float | None]]
+
+
+def inequalities(session: Session, question: Question) -> dict[str, Any]:
+    """The strata of `question.by` over the periods `first` to `last` taken together: ratios of sums.
+
+    Without a range it is the newest financial year with figures. A caller under disclosure control may ask for one
+    whole financial year at a time, because what moving ranges have apart would be single periods.
+    """
+    by = question.by or "imd_quintile"
+    if by not in STRATA:
+        message = f"{by!r} is not a stratum; the strata are {', '.join(STRATA)}"
+        raise InvalidRequest(message, errors=[{"parameter": "by", "message": message}])
+    found, known = figures_of(session, replace(question, first=None, last=None, by=by))
+    year = _newest_year(known.figures)
+    first, last = question.first or year, question.last or question.first or year
+    if first is None or last is None:
+        return _answer(found, question, by, None, None, [])
+    if found.policy is not None and (first != last or first.grain != "financial_year"):
+        message = "under disclosure control, ask for one whole financial year: from=2025-26"
+        raise InvalidPeriod(message, errors=[{"parameter": "from", "message": message}])
+    inside = [
+        one for one in known.figures
+        if first.start <= Period.parse(one.period).start <= last.end
+        and (one.stratum == WHOLE or one.stratum.startswith(f"{by}="))
+    ]  # fmt: skip
+    items = _items(found, inside, first)
+    if found.policy is not None:
+        items = _controlled(found, items, inside)
+    add_intervals(items, found.definition)
+    return _answer(found, question, by, first, last, items)
+
+
+def _newest_year(figures: Sequence[Figure]) -> Period | None:
+    days = [Period.parse(one.period).start for one in figures if one.stratum == WHOLE and one.numerator is not None]
+    return Period.of(max(days), "financial_year") if days else None
+
+
+def _items(found: Found, figures: Sequence[Figure], first: Period) -> list[dict[str, Any]]:
+    """One item a stratum, as in a series of one period."""
+    sums: dict[str, Figure] = {}
+    whole = {one.period for one in figures if one.stratum == WHOLE and one.numerator is not None}
+    for one in figures:
+        if one.period in whole:
+            before = sums.get(one.stratum, Figure(period=first.text, stratum=one.stratum))
+            sums[one.stratum] = replace(
+                before,
+                numerator=_plus(before.numerator, one.numerator),
+                denominator=_plus(before.denominator, one.denominator),
+                provisional=before.provisional or one.provisional,
+            )
+    strata = sorted({WHOLE, *sums})
+    return tidy(found.definition, found.place.code, sums.values(), first=first, last=first, strata=strata)
+
+
+def _plus(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else one + other
+
+
+def _controlled(found: Found, items: Sequence[dict[str, Any]], figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """The items as they may be shown: as a table of strata, and each beside the periods it is the sum of."""
+    rules = disclosure.policy(found.definition.disclosure)
+    parts: dict[str, dict[str, disclosure.Spread]] = defaultdict(lambda: defaultdict(disclosure.Spread))
+    for one in figures:
+        for column, count in (("numerator", one.numerator), ("denominator", one.denominator)):
+            if count is not None:
+                parts[one.stratum][column] = parts[one.stratum][column].plus(count, rules)
+    return disclosure.as_table(
+        items,
+        rules,
+        level=found.place.kind,
+        multiplier=found.definition.multiplier,
+        ratio=found.definition.denominator is not None,
+        parts=parts,
+    )
+
+
+def _answer(
+    found: Found, question: Question, by: str, first: Period | None, last: Period | None,
+    items: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    kept = ("stratum", "numerator", "denominator", "value", "lower_95", "upper_95", "status", "provisional")
+    whole = next((item for item in items if item["stratum"] == WHOLE), None)
+    return {
+        **stated(found, question),
+        "measure": found.definition.measure,
+        "name": found.definition.name,
+        "organisation": found.place.code,
+        "organisation_name": found.place.name,
+        "unit": found.definition.unit,
+        "improvement": found.definition.improvement,
+        "by": by,
+        "from": first.text if first else None,
+        "to": last.text if last else None,
+        "whole": {name: whole[name] for name in kept} if whole else None,
+        **gaps(items, found.definition, by),
+        "items": [{name: item[name] for name in kept} for item in items if item["stratum"] != WHOLE],
+    }

@@ -1,0 +1,120 @@
+"""The matrix: what every measure of every organisation is doing, and whether it will reach its target."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.measures.queries import organisations
+from services.measures.queries.asking import Asked, places_asked, rules_for, stated
+from services.measures.queries.definitions import definitions_of
+from services.measures.queries.organisations import Place
+from services.measures.queries.targets import targets_of
+from services.measures.queries.wholes import Series, by_default_grain, step_changes, track, wholes
+from services.measures.rules import goals
+from services.measures.rules.judging import Judgement, Track, judged, value_of
+from shared.db import now
+
+
+def matrix(
+    session: Session, asked: Asked, *, organisation: str | None, within: str | None, programme: str | None
+) -> dict[str, Any]:
+    """Variation and assurance of every measure (of a programme) at an organisation, or at all within one.
+
+    One read of the figures and one call of the engine, whatever their number.
+    """
+    today = now().date()
+    definitions = definitions_of(session, programme=programme)
+    places = {
+        one.code: one for one in places_asked(session, asked, organisation=organisation, within=within, today=today)
+    }
+    members = organisations.members_of(session, list(places.values()), basis=asked.basis, today=today)
+    sight = organisations.sight(session, asked.caller)
+    rules = {
+        (place.code, measure): rules_for(sight, one, place)
+        for place in places.values()
+        for measure, one in definitions.items()
+    }
+    spreads = any(rules.values()) and any(one.is_aggregate for one in places.values())
+    found = by_default_grain(wholes(session, definitions, members, at=asked.known_at, spreads=spreads), definitions)
+    steps = step_changes(session, list(places), list(definitions))
+    tracks = [
+        track(
+            one,
+            definitions[one.measure],
+            rules[one.place, one.measure],
+            level=places[one.place].kind,
+            steps=steps.get((one.place, one.measure), ()),
+        )
+        for one in found
+    ]
+    targets = _targets(session, found, places)
+    tracks = [
+        replace(one, target=_level(targets.get((series.place, series.measure)), one))
+        for series, one in zip(found, tracks, strict=True)
+    ]
+    items = [
+        _item(places[series.place], one, verdict)
+        for series, one, verdict in zip(found, tracks, judged(tracks), strict=True)
+    ]
+    used = [rules[one.place, one.measure] for one in found]
+    return {**stated(session, asked, used), "programme": programme, "items": items}
+
+
+def _targets(
+    session: Session, found: list[Series], places: Mapping[str, Place]
+) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """The target that holds for each organisation and measure."""
+    given = targets_of(session, sorted({one.measure for one in found}))
+    today = now().date()
+    above: dict[str, list[str]] = {}
+    chosen = {}
+    for one in found:
+        if given[one.measure]:
+            if one.place not in above:
+                above[one.place] = organisations.ancestors(session, places[one.place], today=today)
+            target = goals.chosen(given[one.measure], one.place, above[one.place])
+            if target is not None:
+                chosen[one.place, one.measure] = target
+    return chosen
+
+
+def _level(target: Mapping[str, Any] | None, one: Track) -> float | None:
+    if target is None:
+        return None
+    items = [
+        {"period": period, "stratum": "", "numerator": n, "denominator": d, "value": value_of(one.definition, n, d)}
+        for period, (n, d) in one.figures.items()
+    ]
+    found = goals.goal(target, items, one.definition)
+    return found.value if isinstance(found, goals.Goal) else None
+
+
+def _item(place: Place, one: Track, verdict: Judgement) -> dict[str, Any]:
+    definition = one.definition
+    icons = verdict.icons
+    return {
+        "measure": definition.measure,
+        "measure_name": definition.name,
+        "programme": definition.source.get("programme"),
+        "organisation": place.code,
+        "organisation_name": place.name,
+        "organisation_kind": place.kind,
+        "chart": verdict.chart,
+        "points": verdict.points,
+        "period": verdict.period,
+        "numerator": verdict.numerator,
+        "denominator": verdict.denominator if definition.denominator is not None else None,
+        "value": verdict.value,
+        "unit": definition.unit,
+        "improvement": definition.improvement,
+        "variation": icons.variation if icons else None,
+        "assurance": icons.assurance if icons else None,
+        "rule": icons.rule if icons else None,
+        "trial_limits": icons.trial if icons else None,
+        "centre": icons.centre if icons else None,
+        "lower": icons.lower if icons else None,
+        "upper": icons.upper if icons else None,
+        "target": one.target,
+    }

@@ -1,0 +1,82 @@
+"""Signals that were found as figures arrived: those that stand, and those that have ended."""
+
+from datetime import date
+from typing import Any, Literal
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from services.measures.models import Definition, Organisation, Signal
+from services.measures.queries import organisations
+from services.measures.queries.asking import Asked, places_asked, stated
+from services.measures.queries.definitions import definitions_of
+from services.measures.rules.disclosure import policy
+from shared.db import now
+
+State = Literal["detected", "resolved"]
+
+
+def signals(
+    session: Session,
+    asked: Asked,
+    *,
+    organisation: str | None,
+    within: str | None,
+    measure: str | None,
+    state: State | None,
+    since: date | None,
+    after: int | None,
+    limit: int,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the answer stands on, and up to `limit` + 1 signals after that id, in the order they were found.
+
+    Nothing is said, to a caller who does not see exact figures, of charts with small numbers. `known_at` leaves out
+    what was found later, and shows as standing what had not ended then.
+    """
+    places = places_asked(session, asked, organisation=organisation, within=within, today=now().date())
+    sight = organisations.sight(session, asked.caller)
+    known = definitions_of(session, measures=None if measure is None else [measure.lower()])
+    open_to_all = [name for name, one in known.items() if policy(one.disclosure).exact]
+    query = (
+        select(Signal, Organisation.name, Definition.definition["name"].astext)
+        .join(Organisation, Organisation.code == Signal.organisation)
+        .join(Definition, Definition.measure == Signal.measure)
+        .where(Signal.organisation.in_([one.code for one in places]), Signal.measure.in_(known))
+        .order_by(Signal.id)
+        .limit(limit + 1)
+    )
+    if not sight.everything:
+        exact = [one.code for one in places if sight.exact(one.code)]
+        query = query.where(Signal.organisation.in_(exact) | Signal.small.is_(False) | Signal.measure.in_(open_to_all))
+    if after is not None:
+        query = query.where(Signal.id > after)
+    if since is not None:
+        query = query.where(Signal.detected_at >= since)
+    if asked.known_at is not None:
+        query = query.where(Signal.detected_at <= asked.known_at)
+    over = and_(Signal.resolved_at.is_not(None), Signal.resolved_at <= (asked.known_at or now()))
+    if state is not None:
+        query = query.where(over if state == "resolved" else ~over)
+    items = [_item(row[0], row[1], row[2], asked) for row in session.execute(query)]
+    return dict(stated(session, asked, [])), items
+
+
+def _item(one: Signal, place: str, name: str | None, asked: Asked) -> dict[str, Any]:
+    resolved = one.resolved_at
+    if resolved is not None and asked.known_at is not None and resolved > asked.known_at:
+        resolved = None
+    return {
+        "id": one.id,
+        "measure": one.measure,
+        "measure_name": name,
+        "organisation": one.organisation,
+        "organisation_name": place,
+        "period": one.period,
+        "variation": one.variation,
+        "rule": one.rule,
+        "chart": one.chart,
+        "state": "detected" if resolved is None else "resolved",
+        "data_version": one.data_version,
+        "detected_at": one.detected_at,
+        "resolved_at": resolved,
+    }

@@ -1,0 +1,212 @@
+"""Figures of the whole (no strata) of many measures and many organisations at once, in one read."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.measures.queries.cells import known_then
+from services.measures.queries.organisations import Membership
+from services.measures.rules.definitions import Definition
+from services.measures.rules.disclosure import Exact as Counts
+from services.measures.rules.disclosure import Policy, Spread, disclosed, of_parts, policy
+from services.measures.rules.figures import default_grain
+from services.measures.rules.judging import Track, value_of
+from shared.contracts.periods import Grain, Period
+from shared.db import driver
+
+
+class Series(NamedTuple):
+    """The figures of one organisation's measure in one grain, period by period in order; the lists are of one length.
+
+    `parts` are what a reader knows of the members of an aggregate, by period and column, where that was asked for.
+    """
+
+    place: str
+    measure: str
+    grain: Grain
+    periods: list[str]
+    numerators: list[float | None]
+    denominators: list[float | None]
+    provisional: list[bool]
+    parts: list[Mapping[str, Spread]] | None = None
+
+
+def wholes(
+    session: Session,
+    definitions: Mapping[str, Definition],
+    members: Mapping[str, Sequence[Membership]],
+    *,
+    first: Period | None = None,
+    last: Period | None = None,
+    at: datetime | None = None,
+    spreads: bool = False,
+) -> Iterator[Series]:
+    """The figures of these measures for each organisation of `members`, as the sums over its members.
+
+    Only figures with both halves are added; a nil return adds nothing. One series for each grain there is.
+    """
+    listed = [(place, *one) for place, each in members.items() for one in each]
+    if not listed or not definitions:
+        return
+    places, codes, starts, ends = (list(column) for column in zip(*listed, strict=True))
+    single = all(len(each) == 1 for each in members.values())
+    cursor = driver(session).execute(
+        (_OWN if single and not spreads else _SUMMED).format(
+            instant=known_then(at), spreads=_SPREADS if spreads else "", listed=_LISTED if spreads else ""
+        ),
+        {
+            "places": places, "codes": codes, "starts": starts, "ends": ends,
+            "from": first.start if first else None, "to": last.end if last else None, "at": at,
+            "measures": list(definitions),
+            "plain": [one.denominator is None for one in definitions.values()],
+            "below": [policy(one.disclosure).small_below for one in definitions.values()],
+            "step": [policy(one.disclosure).nearest for one in definitions.values()],
+        },
+        binary=True,
+    )  # fmt: skip
+    for row in cursor:
+        place, measure, grain, periods, numerators, denominators, provisional, *bounds = row
+        parts = _parts(bounds) if spreads else None
+        yield Series(place, measure, grain, periods, numerators, denominators, provisional, parts)
+
+
+def _parts(columns: Sequence[Sequence[float]]) -> list[Mapping[str, Spread]]:
+    return [
+        {"numerator": Spread(n_small, n_low, n_high), "denominator": Spread(d_small, d_low, d_high)}
+        for n_small, n_low, n_high, d_small, d_low, d_high in zip(*columns, strict=True)
+    ]
+
+
+_CELLS = """
+    from unnest(%(places)s::text[], %(codes)s::text[], %(starts)s::date[], %(ends)s::date[])
+         as member(place, code, first, last)
+    cross join unnest(%(measures)s::text[], %(plain)s::bool[], %(below)s::int[], %(step)s::int[])
+         as asked(measure, plain, below, step)
+    join cell on cell.measure = asked.measure and cell.organisation = member.code
+    where {instant} and cell.strata[1] = '' and cell.numerator[1] is not null
+      and (asked.plain or cell.denominator[1] is not null)
+      and (member.first is null or cell.start >= member.first) and (member.last is null or cell.start < member.last)
+      and (%(from)s::date is null or cell.start >= %(from)s::date)
+      and (%(to)s::date is null or cell.start <= %(to)s::date)
+"""
+
+_OWN = (
+    """
+    select member.place, cell.measure, cell.grain, array_agg(cell.period order by cell.start),
+           array_agg(cell.numerator[1] order by cell.start), array_agg(cell.denominator[1] order by cell.start),
+           array_agg(cell.provisional order by cell.start)
+"""
+    + _CELLS
+    + " group by 1, 2, 3"
+)
+
+
+def _bounds(column: str) -> str:
+    """The bounds `disclosure.span` gives, summed."""
+    count = f"cell.{column}[1]"
+    shown = f"(asked.step * floor({count} / asked.step + 0.5))"
+    low = (
+        f"case when {count} = 0 then 0 when {count} < asked.below then 1 "
+        f"else greatest(asked.below, {shown} - asked.step / 2) end"
+    )
+    high = (
+        f"case when {count} = 0 then 0 when {count} < asked.below then asked.below - 1 "
+        f"else {shown} + asked.step / 2 end"
+    )
+    short = column[0]
+    return (
+        f", count(*) filter (where {count} > 0 and {count} < asked.below) as {short}_small"
+        f", coalesce(sum({low}), 0)::float8 as {short}_low, coalesce(sum({high}), 0)::float8 as {short}_high"
+    )
+
+
+_SPREADS = _bounds("numerator") + _bounds("denominator")
+_LISTED = "".join(
+    f", array_agg({column} order by start)" for column in ("n_small", "n_low", "n_high", "d_small", "d_low", "d_high")
+)
+_SUMMED = "\n".join(
+    [
+        "select place, measure, grain, array_agg(period order by start), array_agg(numerator order by start),",
+        "array_agg(denominator order by start), array_agg(provisional order by start) {listed} from (",
+        "select member.place, cell.measure, cell.grain, cell.period, min(cell.start) as start,",
+        "sum(cell.numerator[1]) as numerator, sum(cell.denominator[1]) as denominator,",
+        "bool_or(cell.provisional) as provisional {spreads}",
+        _CELLS,
+        "group by member.place, cell.measure, cell.grain, cell.period) summed group by 1, 2, 3",
+    ]
+)
+
+
+def by_default_grain(found: Iterable[Series], definitions: Mapping[str, Definition]) -> list[Series]:
+    """Of the series of one organisation and measure, the one in the grain that is shown by default."""
+    grains: dict[tuple[str, str], dict[Grain, Series]] = defaultdict(dict)
+    for one in found:
+        grains[one.place, one.measure][one.grain] = one
+    return [each[default_grain(each, definitions[measure].period)] for (_, measure), each in sorted(grains.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure as a caller may see it."""
+
+    numerator: float | None
+    denominator: float | None
+    value: float | None
+    status: str
+
+
+def shown(one: Series, index: int, definition: Definition, rules: Policy | None, *, level: str) -> Shown:
+    """A figure of a series as it may be shown: exactly where there are no rules to apply."""
+    numerator, denominator = one.numerators[index], one.denominators[index]
+    value = None if numerator is None else value_of(definition, numerator, denominator)
+    if value is None or numerator is None:
+        return Shown(None, None, None, "not_applicable" if denominator == 0 else "low_quality")
+    if rules is None:
+        return Shown(numerator, denominator, value, "zero" if numerator == 0 else "value")
+    exact = Counts(numerator, denominator if definition.denominator is not None else None)
+    figure = disclosed(exact, rules, level=level, multiplier=definition.multiplier)
+    if one.parts is not None:
+        figure = of_parts(figure, exact, one.parts[index], rules)
+    return Shown(figure.numerator, figure.denominator, figure.value, figure.status)
+
+
+def track(
+    one: Series,
+    definition: Definition,
+    rules: Policy | None = None,
+    *,
+    level: str = "",
+    steps: Sequence[date] = (),
+    target: float | None = None,
+) -> Track:
+    """A series as the engine is to judge it, of the figures as they may be shown."""
+    if rules is None:
+        pairs: Iterable[tuple[float | None, float | None]] = zip(one.numerators, one.denominators, strict=True)
+    else:
+        told = [shown(one, index, definition, rules, level=level) for index in range(len(one.periods))]
+        pairs = [(each.numerator, each.denominator) if each.value is not None else (None, None) for each in told]
+    return Track(definition, dict(zip(one.periods, pairs, strict=True)), steps, target)
+
+
+def step_changes(session: Session, places: Sequence[str], measures: Sequence[str]) -> Mapping[tuple[str, str], Any]:
+    """The days of the accepted step changes of these organisations' measures."""
+    rows = session.execute(
+        text(
+            """
+            select organisation, asked.measure, "on" from annotation
+            join unnest(cast(:measures as text[])) as asked(measure) on coalesce(annotation.measure, asked.measure)
+             = asked.measure
+            where kind = 'step_change' and organisation = any(:places)
+            """
+        ),
+        {"places": list(places), "measures": list(measures)},
+    )
+    found: dict[tuple[str, str], list[date]] = defaultdict(list)
+    for row in rows:
+        found[row.organisation, row.measure].append(row.on)
+    return found

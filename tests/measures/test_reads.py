@@ -1,0 +1,245 @@
+"""The reads over HTTP: who may ask, what is refused, and what an answer stands on."""
+
+import io
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.measures.builders import (
+    MONTHS,
+    a_measure,
+    a_return,
+    a_target,
+    an_organisation,
+    counted,
+    monthly,
+    some_births,
+)
+from tests.measures.conftest import Served
+
+QUIET = [20.0, 22, 19, 21, 20, 18, 23, 20, 21, 19, 22, 20, 18, 21, 20, 22, 19, 21]
+WITHIN = {"QUE": ("icb", None, None)}
+READS: dict[str, dict[str, str]] = {
+    "/v1/series": {"measure": "preterm", "organisation": "RGT"},
+    "/v1/charts/preterm/RGT": {},
+    "/v1/funnels/preterm": {"period": "2026-06"},
+    "/v1/inequalities/preterm/RGT": {},
+    "/v1/matrix": {"organisation": "RGT"},
+    "/v1/signals": {"organisation": "RGT"},
+    "/v1/explain": {"measure": "preterm", "organisation": "RGT", "period": "2026-06"},
+    "/v1/targets/preterm-6/progress": {},
+    "/v1/exports/preterm": {},
+}
+
+
+def with_figures(served: Served) -> None:
+    served.hear(
+        a_target(),
+        an_organisation("QUE", kind="icb", within={"ENGLAND": ("national", None, None)}),
+        *(an_organisation(code, within=WITHIN) for code in ("RGT", "RGN", "RDE")),
+    )
+    strata = {f"imd_quintile={n}": (8.0 - n / 2, 40.0) for n in range(1, 6)}
+    served.hear_together(monthly(QUIET, strata=strata))
+    served.hear_together(monthly([21.0] * 18, organisation="RGN"))
+    served.hear_together(monthly([50.0] * 18, organisation="RDE"))
+
+
+@pytest.mark.parametrize("path", READS)
+def test_who_may_not_ask_and_what_is_not_there_and_a_good_day(served: Served, path: str) -> None:
+    with_figures(served)
+    asked: dict[str, Any] = READS[path]
+    assert served.get(path, who={"X-Nobody": "1"}, **asked).status_code == 401
+    assert served.get(path, who=served.as_(scopes=frozenset()), **asked).status_code == 403
+    unknown = {**asked, **{name: "nowhere" for name in ("organisation", "measure") if name in asked}}
+    elsewhere = path.replace("preterm", "nothing")
+    if elsewhere != path or unknown != asked:
+        assert served.get(elsewhere, **unknown).status_code == 404
+    assert served.get(path, **asked).status_code == 200
+
+
+@pytest.mark.parametrize("path", READS)
+def test_an_unknown_parameter_is_refused_and_named(served: Served, path: str) -> None:
+    with_figures(served)
+    answer = served.get(path, **READS[path], colour="blue")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == "colour"
+
+
+@pytest.mark.parametrize("path", READS)
+def test_an_answer_says_what_it_stands_on_and_is_not_sent_twice(served: Served, path: str) -> None:
+    with_figures(served)
+    first = served.get(path, **READS[path])
+    if path != "/v1/exports/preterm":
+        assert {"as_of", "data_version", "known_at", "org_basis", "disclosure"} <= set(first.json())
+    again = served.get(path, **READS[path], headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    served.hear(a_return([counted("preterm", 33, 210)], feed="measure-counts", period="2026-06"))
+    changed = served.get(path, **READS[path], headers={"If-None-Match": first.headers["ETag"]})
+    assert changed.status_code == 200
+
+
+@pytest.mark.parametrize("path", READS)
+def test_what_was_known_at_an_instant_is_answered_as_it_was_then(served: Served, path: str) -> None:
+    with_figures(served)
+    then = served.read("/v1/series", measure="preterm", organisation="RGT")["as_of"]
+    before = served.get(path, **READS[path], known_at=then).content
+    served.hear(a_return([counted("preterm", 66, 210)], feed="measure-counts", period="2026-06"))
+    assert served.get(path, **READS[path], known_at=then).content == before
+
+
+@pytest.mark.parametrize("path", [path for path in READS if path.split("/")[2] not in ("charts", "explain", "targets")])
+def test_a_table_is_the_same_as_csv_and_as_parquet(served: Served, path: str) -> None:
+    with_figures(served)
+    served.hear_together(monthly([60.0]))
+    as_csv = served.get(path, **READS[path], format="csv")
+    as_parquet = served.get(path, **READS[path], headers={"Accept": "application/vnd.apache.parquet"})
+    assert as_csv.headers["content-type"].startswith("text/csv")
+    table = pl.read_parquet(io.BytesIO(as_parquet.content))
+    assert table.height > 0
+    assert as_csv.text.splitlines()[0].split(",") == table.columns
+    assert len(as_csv.text.splitlines()) == table.height + 1
+
+
+def test_a_monthly_figure_of_a_yearly_measure_is_charted_by_the_month(served: Served) -> None:
+    served.hear(a_measure("yearly", period="year"), an_organisation("RGT"))
+    served.hear_together(monthly(QUIET, measure="yearly"))
+    chart = served.read("/v1/charts/yearly/RGT")
+    assert [point["period"] for point in chart["points"]] == MONTHS
+    assert chart["axes"]["x"]["title"] == "Month"
+
+
+def test_a_target_is_inherited_from_the_nearest_that_set_one(served: Served) -> None:
+    with_figures(served)
+    assert served.read("/v1/charts/preterm/RGT")["target"]["value"] == 6.0
+    served.hear(a_target("preterm-icb", scope="QUE", value=5.0), a_target("preterm-own", scope="RGN", value=4.0))
+    assert served.read("/v1/charts/preterm/RGT")["target"]["value"] == 5.0
+    assert served.read("/v1/charts/preterm/RGN")["target"]["value"] == 4.0
+    assert served.read("/v1/charts/preterm/ENGLAND")["target"]["value"] == 6.0
+
+
+def test_a_target_that_is_not_inherited_is_not_drawn_below(served: Served) -> None:
+    with_figures(served)
+    served.hear(a_target(inherited=False))
+    assert served.read("/v1/charts/preterm/RGT")["target"] is None
+    assert served.read("/v1/charts/preterm/ENGLAND")["target"]["value"] == 6.0
+
+
+def test_a_relative_target_is_a_level_from_the_organisations_own_baseline(served: Served) -> None:
+    with_figures(served)
+    served.hear(a_target(kind="relative_change", value=-50, baseline={"basis": "own"}))
+    assert served.read("/v1/charts/preterm/RGN")["target"]["value"] == pytest.approx(10.5 / 2)
+
+
+def test_a_funnel_has_every_organisation_and_the_limits_the_engine_gives(served: Served) -> None:
+    with_figures(served)
+    funnel = served.read("/v1/funnels/preterm", period="2026-06", level="trust", within="QUE")
+    rows = [
+        {"group": item["organisation"], "numerator": item["numerator"], "denominator": item["denominator"]}
+        for item in funnel["items"]
+    ]
+    assert [tuple(row.values()) for row in rows] == [("RDE", 50, 200), ("RGN", 21, 200), ("RGT", 21, 200)]
+    asked = {"kind": "proportion", "multiplier": 100, "rows": rows}
+    engine = served.client.post("/v1/statistics/funnel", json=asked, headers=served.as_()).json()
+    for item, row in zip(funnel["items"], engine["rows"], strict=True):
+        assert {name: item[name] for name in row if name != "group"} == {n: v for n, v in row.items() if n != "group"}
+    assert funnel["target"] == pytest.approx(100 * 92 / 600)
+    assert served.read("/v1/funnels/preterm", level="icb")["items"][0]["numerator"] == 92
+
+
+def test_a_count_has_no_funnel(served: Served) -> None:
+    served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
+    assert served.get("/v1/funnels/deaths").status_code == 422
+
+
+def test_inequalities_have_rates_the_gap_between_the_ends_and_the_indices(served: Served) -> None:
+    with_figures(served)
+    found = served.read("/v1/inequalities/preterm/RGT", from_="2025-04", to="2026-03")
+    rates = {item["stratum"]: item["value"] for item in found["items"]}
+    assert rates["imd_quintile=1"] == pytest.approx(100 * 7.5 / 40)
+    assert found["gap"] == pytest.approx(100 * (7.5 - 5.5) / 40)
+    assert found["ratio"] == pytest.approx(7.5 / 5.5)
+    assert found["sii"] == pytest.approx(-100 * 0.5 / 40 * 5)
+    assert found["sii_lower_95"] is None or found["sii_lower_95"] < found["sii"]
+    assert found["unknown_share"] == 0
+
+
+def test_the_matrix_says_what_each_chart_says(served: Served) -> None:
+    with_figures(served)
+    served.hear_together(monthly([60.0]))
+    items = served.read("/v1/matrix", within="QUE")["items"]
+    assert {item["organisation"] for item in items} == {"QUE", "RGT", "RGN", "RDE"}
+    for item in items:
+        chart = served.read(f"/v1/charts/{item['measure']}/{item['organisation']}")
+        assert (item["variation"], item["assurance"], item["chart"], item["target"]) == (
+            chart["variation"], chart["assurance"], chart["chart"], chart["target"]["value"],
+        )  # fmt: skip
+        assert item["value"] == chart["points"][-1]["value"]
+        assert item["centre"] == pytest.approx(chart["segments"][-1]["centre"])
+
+
+def test_the_matrix_asks_for_an_organisation(served: Served) -> None:
+    assert served.get("/v1/matrix").status_code == 422
+    assert served.get("/v1/matrix", organisation="RGT", within="QUE").status_code == 422
+
+
+def test_progress_says_where_a_target_stands_and_whether_the_process_can_reach_it(served: Served) -> None:
+    with_figures(served)
+    served.hear(a_target(due="2099-03-31", baseline={"value": 10.0, "period": "2024"}, trajectory={"shape": "linear"}))
+    found = served.read("/v1/targets/preterm-6/progress", organisation="RGT")
+    assert found["baseline"] == {"value": 10.0, "on": "2024-12-31"}
+    assert found["now"]["value"] == pytest.approx(10.5)
+    assert 9.9 < found["now"]["expected"] < 10
+    assert found["status"] == "behind"
+    assert found["prospect"]["reaches"] in ("never", "by_chance")
+    assert "6" in found["prospect"]["reason"]
+    assert [one["value"] for one in found["trajectory"]][-1] == 6.0
+
+
+def test_progress_of_a_target_does_not_exist_where_it_does_not_hold(served: Served) -> None:
+    with_figures(served)
+    served.hear(a_target("for-rgn", scope="RGN"))
+    assert served.get("/v1/targets/for-rgn/progress", organisation="RGT").status_code == 404
+    assert served.get("/v1/targets/unheard-of/progress").status_code == 404
+
+
+def test_a_figure_is_explained_down_to_its_returns(served: Served) -> None:
+    with_figures(served)
+    counted_return = a_return(some_births(preterm=8, term=92, month="2026-07"), period="2026-07")
+    served.hear(counted_return)
+    found = served.read("/v1/explain", measure="preterm", organisation="RGT", period="2026-07")
+    assert found["numbers"]["value"] == 8.0
+    assert found["formula"] == (
+        "(number of rows of births where gestation_length_at_birth is below 259) divided by "
+        "(number of rows of births), times 100."
+    )
+    assert found["counted_from"] == ["rows"]
+    assert found["returns"][0]["submission_id"] == counted_return.submission_id
+    assert found["returns"][0]["rows"] == 100
+    assert found["segment"]["segment"] == found["point"]["segment"] == 0
+    assert found["suppression"] == {
+        "policy": "small-numbers", "applied": False, "small_below": 8, "small_shown_as": None, "rounded_to": 5,
+    }  # fmt: skip
+    ready = served.read("/v1/explain", measure="preterm", organisation="RGT", period="2026-06")
+    assert ready["counted_from"] == ["counted"]
+
+
+def test_a_period_in_which_nothing_was_sent_is_explained_as_that(served: Served) -> None:
+    with_figures(served)
+    found = served.read("/v1/explain", measure="preterm", organisation="RGT", period="1999-01")
+    assert found["numbers"]["status"] == "not_submitted"
+    assert (found["numbers"]["value"], found["returns"]) == (None, [])
+
+
+def test_a_chart_is_drawn_as_png(served: Served) -> None:
+    with_figures(served)
+    answer = served.get("/v1/charts/preterm/RGT", format="png")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG")
+
+
+def test_an_export_has_every_cell_and_stratum(served: Served) -> None:
+    with_figures(served)
+    lines = served.get("/v1/exports/preterm").text.splitlines()
+    assert len(lines) == 1 + 18 * (6 + 1 + 1)
+    assert lines[0].startswith("measure,organisation,organisation_name,organisation_kind,period,")

@@ -1,0 +1,109 @@
+"""Signals: found as figures arrive, told once, resolved by themselves; quiet where little can be said."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.contracts.programmes import AnnotationSet
+from tests.measures.builders import NOW, a_measure, an_organisation, monthly
+from tests.measures.conftest import Served
+
+QUIET = [20.0, 22, 19, 21, 20, 18, 23, 20, 21, 19, 22, 20, 18, 21, 20, 22, 19]
+
+
+def signals(served: Served, **asked: Any) -> list[tuple[str, ...]]:
+    items = served.read("/v1/signals", **({"organisation": "RGT"} | asked))["items"]
+    return [(item["measure"], item["period"], item["variation"], item["state"]) for item in items]
+
+
+def told(served: Served) -> list[tuple[str, str]]:
+    with served.database.session() as session:
+        rows = session.execute(
+            text(
+                "select convert_from(body, 'utf8')::jsonb as one from outbox "
+                "where topic like 'measures.signals%' order by position"
+            )
+        )
+        return [(row.one["variation"], row.one["state"]) for row in rows]
+
+
+def set_up(served: Served, *more: Any) -> None:
+    served.hear(an_organisation("QUE", kind="icb"), an_organisation("RGT", within={"QUE": ("icb", None, None)}), *more)
+
+
+def test_a_signal_is_found_when_its_figure_arrives_and_told_once(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60]))
+    assert signals(served) == [("preterm", "2026-06", "concern_high", "detected")]
+    served.hear_together(monthly([60]))
+    assert told(served) == [("concern_high", "detected")]
+
+
+def test_a_signal_is_what_the_chart_shows(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60]))
+    chart = served.read("/v1/charts/preterm/RGT")
+    (item,) = served.read("/v1/signals", organisation="RGT")["items"]
+    assert (item["variation"], item["rule"]) == (chart["variation"], chart["points"][-1]["rule"])
+
+
+def test_a_signal_that_is_over_is_resolved_by_itself(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60]))
+    served.hear_together(monthly([20]))
+    assert signals(served) == [("preterm", "2026-06", "concern_high", "resolved")]
+    assert signals(served, state="detected") == []
+    assert told(served) == [("concern_high", "detected"), ("concern_high", "resolved")]
+
+
+def test_a_signal_that_turns_round_ends_the_one_before(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60]))
+    served.hear_together(monthly([0]))
+    assert signals(served) == [
+        ("preterm", "2026-06", "concern_high", "resolved"),
+        ("preterm", "2026-06", "improvement_low", "detected"),
+    ]
+    assert told(served) == [("concern_high", "detected"), ("improvement_low", "detected")]
+
+
+def test_trial_limits_are_quiet(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET[:11], 60]))
+    assert signals(served) == []
+
+
+def test_denominators_below_the_minimum_are_quiet(served: Served) -> None:
+    set_up(served, a_measure(minimum_denominator=300))
+    served.hear_together(monthly([*QUIET, 60]))
+    assert signals(served) == []
+
+
+def test_an_accepted_step_change_ends_the_signal_it_explains(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET[:5], *[value * 2 for value in QUIET[:13]]]))
+    assert [one[3] for one in signals(served)] == ["detected"]
+    step = AnnotationSet(id="s", kind="step_change", organisation="RGT", measure="preterm", on=date(2025, 6, 1),
+                         text="A new pathway", set_at=NOW)  # fmt: skip
+    served.hear(step)
+    assert [one[3] for one in signals(served)] == ["resolved"]
+
+
+def test_signals_of_all_within_an_organisation_are_paged(served: Served) -> None:
+    set_up(served, an_organisation("RGN", within={"QUE": ("icb", None, None)}))
+    for code in ("RGT", "RGN"):
+        served.hear_together(monthly([*QUIET, 60], organisation=code))
+    first = served.read("/v1/signals", within="QUE", limit=1)
+    second = served.read("/v1/signals", within="QUE", limit=1, cursor=first["next_cursor"])
+    assert [item["organisation"] for item in first["items"] + second["items"]] == ["RGT", "RGN"]
+    assert second["next_cursor"] is None
+
+
+@pytest.mark.parametrize(("small", "seen"), [(3, 0), (20, 1)])
+def test_the_public_is_told_of_no_chart_with_small_numbers(served: Served, small: float, seen: int) -> None:
+    set_up(served)
+    served.hear_together(monthly([small, *QUIET[1:], 60]))
+    assert len(signals(served)) == 1
+    assert len(signals(served, who=served.as_("public"))) == seen
