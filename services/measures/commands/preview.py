@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.measures.commands.cells import Book, Figures, batches, computed
+from services.measures.commands.book import Book
+from services.measures.commands.cells import batches
+from services.measures.commands.computing import Figures, computed
 from services.measures.models import ReturnVersion
 from services.measures.queries import organisations
 from services.measures.queries.definitions import definitions_of, specifications

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.measures.commands.cells import Touched, recompute
+from services.measures.commands.cells import recompute
+from services.measures.commands.computing import Touched
 from services.measures.models import ReturnVersion
 from shared.contracts.ingest import ReturnPublished
 from shared.contracts.periods import Period

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from services.measures.commands.cells import Figures, batches, book, computed
+from services.measures.commands.book import book
+from services.measures.commands.cells import batches
+from services.measures.commands.computing import Figures, computed
 from shared.db import driver
 
 _SHOWN = ("definition_version", "strata", "numerator", "denominator", "dates", "kind", "provisional", "versions")

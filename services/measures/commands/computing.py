@@ -1,0 +1,256 @@
+"""From returns to figures: what the cells of some stretches of days are, computed from the returns that overlap them.
+
+The figures of an organisation over a stretch of days are a function of its current returns, so the order in which
+returns came does not matter. Where a figure can be had both from rows and ready counted, the one that was received
+last stands.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import polars as pl
+from sqlalchemy.orm import Session
+
+from services.measures.commands.book import Book
+from services.measures.rules import definitions, figures, rows
+from services.measures.rules.feeds import COUNTED
+from shared.contracts.periods import Grain, Period
+from shared.db import driver
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class Touched(NamedTuple):
+    """A return that changed."""
+
+    feed: str
+    organisation: str
+    period: Period
+
+
+class Stretch(NamedTuple):
+    """Days of one organisation whose cells of one grain are computed anew."""
+
+    organisation: str
+    start: date
+    end: date
+
+
+class Figures(NamedTuple):
+    """The figures of one cell to be: all its strata, and where they came from."""
+
+    measure: str
+    organisation: str
+    period: str
+    start: date
+    definition_version: str
+    strata: list[str]
+    numerator: list[float | None]
+    denominator: list[float | None]
+    dates: list[datetime] | None
+    kind: str
+    provisional: bool
+    versions: list[str]
+
+
+class Computed(NamedTuple):
+    """Cells, the measures they were computed for, and the days that were computed anew."""
+
+    cells: list[Figures]
+    measures: list[str]
+    stretches: list[Stretch]
+
+
+def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator["Computed"]:
+    """The cells that these returns touch, computed from the current returns, a grain at a time."""
+    for grain, chosen in _by_grain(known, {one.feed for one in touched}).items():
+        stretches = _stretches(touched, grain)
+        current = _current(session, {feed for one in chosen for feed in one.feeds}, stretches)
+        cells = _cells(session, current, chosen, known.feeds, stretches, grain)
+        yield Computed(cells, [one.measure for one in chosen], stretches)
+
+
+def _by_grain(known: Book, feeds: set[str]) -> dict[Grain, list[definitions.Definition]]:
+    found: dict[Grain, list[definitions.Definition]] = defaultdict(list)
+    for one in known.definitions.values():
+        if feeds & set(one.feeds):
+            found[one.period].append(one)
+    return found
+
+
+def _stretches(touched: Iterable[Touched], grain: Grain) -> list[Stretch]:
+    """The days whose cells depend on these returns: each return's own, widened to whole periods of the grain."""
+    found = set()
+    for one in touched:
+        first, last = Period.of(one.period.start, grain), Period.of(one.period.end, grain)
+        start, end = min(first.start, one.period.start), max(last.end, one.period.end)
+        found.add(Stretch(one.organisation, start, end))
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    """A current return version that overlaps a stretch."""
+
+    id: str
+    feed: str
+    organisation: str
+    period: Period
+    kind: str
+    status: str
+    received_at: datetime
+
+
+def _current(session: Session, feeds: set[str], stretches: Sequence[Stretch]) -> list[_Current]:
+    cursor = driver(session).execute(
+        """
+        select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at
+        from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
+        join return_version v on v.organisation = stretch.organisation and v.feed = any(%s)
+             and v.start <= stretch.last and v."end" >= stretch.first
+        where v.replaced_at is null and v.applied_at is not null
+        """,
+        (*map(list, zip(*stretches, strict=True)), list(feeds)),
+    )
+    return [
+        _Current(identity, feed, organisation, Period.parse(period), kind, status, received_at)
+        for identity, feed, organisation, period, kind, status, received_at in cursor
+    ]
+
+
+def _cells(
+    session: Session,
+    current: Sequence[_Current],
+    chosen: Sequence[definitions.Definition],
+    feeds: Mapping[str, dict[str, Any]],
+    stretches: Sequence[Stretch],
+    grain: Grain,
+) -> list[Figures]:
+    by_name = {one.measure: one for one in chosen}
+    sources = _Sources(current, grain)
+    tables = {
+        feed: figures.figures(frame, chosen, feed=feed) for feed, frame in _frames(session, current, feeds).items()
+    }
+    counted = tables.pop(COUNTED, None)
+    cells: dict[tuple[str, str, str], tuple[datetime, Figures]] = {}
+    for kind, table in (("rows", _joined(tables)), ("counted", counted)):
+        if table is None:
+            continue
+        for measure, organisation, period, strata, numerator, denominator, dates in _grouped(table).iter_rows():
+            definition = by_name[measure]
+            if kind == "counted":
+                behind = sources.counted(organisation, period)
+            else:
+                behind = sources.behind(organisation, period, (half.feed for half in definition.halves))
+            before = cells.get((measure, organisation, period))
+            if before is None or sources.received(behind) >= before[0]:
+                figure = Figures(
+                    measure, organisation, period, Period.parse(period).start, definition.version, strata, numerator,
+                    denominator, dates, kind, any(one.status == "provisional" for one in behind),
+                    sorted({one.id for one in behind}),
+                )  # fmt: skip
+                cells[measure, organisation, period] = (sources.received(behind), figure)
+    for nil in _nil(current, chosen, grain):
+        cells.setdefault((nil.measure, nil.organisation, nil.period), (LONG_AGO, nil))
+    inside = _Inside(stretches)
+    return [figure for _, figure in cells.values() if inside(figure)]
+
+
+class _Sources:
+    """Which current returns stand behind a figure."""
+
+    def __init__(self, current: Sequence[_Current], grain: Grain) -> None:
+        self._found: dict[tuple[str, str, str], list[_Current]] = defaultdict(list)
+        for one in current:
+            for period in {one.period.text, *_covering(one.period, grain)}:
+                self._found[one.feed, one.organisation, period].append(one)
+
+    def behind(self, organisation: str, period: str, feeds: Iterable[str]) -> list[_Current]:
+        """The returns of these feeds that fall into the period."""
+        return [one for feed in dict.fromkeys(feeds) for one in self._found.get((feed, organisation, period), ())]
+
+    def counted(self, organisation: str, period: str) -> list[_Current]:
+        """The return of ready figures for exactly this period."""
+        return [one for one in self._found.get((COUNTED, organisation, period), ()) if one.period.text == period]
+
+    @staticmethod
+    def received(behind: Sequence[_Current]) -> datetime:
+        """When the last of them was received."""
+        return max((one.received_at for one in behind), default=LONG_AGO)
+
+
+def _covering(period: Period, grain: Grain) -> Iterator[str]:
+    first, last = Period.of(period.start, grain), Period.of(period.end, grain)
+    if (last.end - first.start) <= timedelta(days=366):
+        yield from (one.text for one in first.until(last))
+
+
+class _Inside:
+    """Whether a figure lies in the stretches that are computed anew."""
+
+    def __init__(self, stretches: Iterable[Stretch]) -> None:
+        self._by_organisation: dict[str, list[Stretch]] = defaultdict(list)
+        for one in stretches:
+            self._by_organisation[one.organisation].append(one)
+
+    def __call__(self, figure: Figures) -> bool:
+        return any(one.start <= figure.start <= one.end for one in self._by_organisation[figure.organisation])
+
+
+def _frames(
+    session: Session, current: Sequence[_Current], feeds: Mapping[str, dict[str, Any]]
+) -> dict[str, pl.DataFrame]:
+    """The rows of the current returns, a frame a feed, each row with its organisation and period."""
+    of_feed: dict[str, list[_Current]] = defaultdict(list)
+    for one in current:
+        if one.kind == "rows" and one.feed in feeds:
+            of_feed[one.feed].append(one)
+    frames = {}
+    for feed, members in of_feed.items():
+        places = {one.id: (one.organisation, one.period.text) for one in members}
+        cursor = driver(session).execute(
+            "select version_id, content_type, rows from return_part where version_id = any(%s)",
+            (list(places),),
+            binary=True,
+        )
+        found = [(version, content_type, bytes(body)) for version, content_type, body in cursor]
+        if found:
+            frame = rows.frame_of([(content_type, body) for _, content_type, body in found], feeds[feed])
+            frames[feed] = rows.placed(frame, [places[version] for version, *_ in found])
+    return frames
+
+
+def _joined(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
+    """The figures of all feeds; those whose halves come from two feeds are put together."""
+    if not tables:
+        return None
+    table = pl.concat(tables.values())
+    whole = table.filter(pl.col("half") == "both")
+    numerators = table.filter(pl.col("half") == "numerator")
+    denominators = table.filter(pl.col("half") == "denominator")
+    return pl.concat([whole, figures.join_halves(numerators, denominators)])
+
+
+def _grouped(table: pl.DataFrame) -> pl.DataFrame:
+    """A row a cell: its strata, whole first, as lists."""
+    return (
+        table.sort("measure", "organisation", "period", "stratum")
+        .group_by("measure", "organisation", "period", maintain_order=True)
+        .agg("stratum", "numerator", "denominator", pl.col("dates").first())
+    )
+
+
+def _nil(current: Sequence[_Current], chosen: Sequence[definitions.Definition], grain: Grain) -> Iterator[Figures]:
+    """Cells that say there was nothing to count: of the measures on a feed whose return is nil."""
+    for one in current:
+        if one.kind == "nil":
+            for definition in chosen:
+                if definition.numerator.feed == one.feed:
+                    period = one.period.text if one.feed == COUNTED else figures.coarsened(one.period.text, grain)
+                    yield Figures(
+                        definition.measure, one.organisation, period, Period.parse(period).start, definition.version,
+                        [""], [None], [None], None, "nil", one.status == "provisional", [one.id],
+                    )  # fmt: skip
