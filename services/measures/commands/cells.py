@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.measures.commands import signals
 from services.measures.commands.book import Book, book
-from services.measures.commands.computing import Figures, Touched, computed
+from services.measures.commands.computing import Figures, Stretch, Touched, computed
 from services.measures.models import Change, ReturnVersion
 from shared.contracts.measures import CellsChanged
 from shared.contracts.periods import Period
