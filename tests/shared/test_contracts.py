@@ -251,3 +251,12 @@ def test_an_event_carries_the_headers_that_the_document_promises(event: Event) -
 
     assert set(promised["required"]) <= set(headers)
     assert set(headers) <= {*promised["properties"], "content-type"}
+
+
+def test_a_document_nested_without_end_is_refused_like_any_other() -> None:
+    message = encode(a_signal(), ENVELOPE)
+    headers = message.headers | {"ce_type": "nhs.psip.programmes.feed-published.v1"}
+    body = b'{"spec": {"a": ' + b"[" * 100_000
+
+    with pytest.raises(NotAnEvent, match="FeedPublished cannot be read"):
+        decode(msgspec.structs.replace(message, headers=headers, body=body))
