@@ -75,8 +75,38 @@ class Submission(Base):
     faults: Mapped[list[Any]] = mapped_column(default=list)
     returns_total: Mapped[int] = mapped_column(Integer, default=0)
     organisations: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    quarantined: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     previous_receipt_sha256: Mapped[str | None] = mapped_column(Text)
     receipt_sha256: Mapped[str] = mapped_column(Text)
+
+
+class ReceiptEntry(Base):
+    """A link of a client's chain: what a receipt said (`said`: JSON, zstd) from then on, tied to the link before."""
+
+    __tablename__ = "receipt_entry"
+    __table_args__ = (Index("ix_receipt_entry_submission_id", "submission_id"),)
+
+    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submission.id"))
+    event: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[datetime]
+    previous_sha256: Mapped[str | None] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(Text)
+    said: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Resolution(Base):
+    """What became of a rejected row: `corrected` (it landed or waits) or `waived`, by whom and why."""
+
+    __tablename__ = "resolution"
+
+    submission_id: Mapped[str] = mapped_column(ForeignKey("submission.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    client_id: Mapped[str] = mapped_column(Text)
+    resolved_at: Mapped[datetime]
 
 
 class SubmissionPart(Base):

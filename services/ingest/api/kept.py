@@ -14,6 +14,7 @@ from services.ingest.models import Submission
 from services.ingest.problems import UnknownSubmission
 from services.ingest.queries import kept, receipts
 from services.ingest.rules.blocks import LINE
+from services.ingest.rules.headers import OURS
 from shared.db import Database, Session
 from shared.problems import problems
 
@@ -46,7 +47,8 @@ def get_rejected(
     one = receipts.submission(session, submission_id, caller=caller, known=known)
     names = kept.columns(session, one)
     frames = _frames(request.app.state.database, submission_id, kept.REJECTED)
-    return StreamingResponse(_as_csv((frame.drop(LINE) for frame in frames), names), media_type=CSV)
+    bare = (frame.drop(OURS, strict=False) for frame in frames)
+    return StreamingResponse(_as_csv(bare, names), media_type=CSV)
 
 
 @router.get("/annotated")

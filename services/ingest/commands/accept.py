@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from services.ingest.commands import checking
 from services.ingest.commands.body import Body
+from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import Checked, Sent
 from services.ingest.commands.landing import Effect, Landing, land, land_nil
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Submission, SubmissionPart
 from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation
-from services.ingest.queries.receipts import digest, facts
+from services.ingest.queries.receipts import facts
 from services.ingest.queries.reference import Known
 from services.ingest.rules.faults import of_the_file
 from services.ingest.rules.feeds import Feed, Mode
@@ -246,7 +247,8 @@ def _close(
     submission.organisations = sorted(
         {code for code, _ in checked.sorter.returns()} | {code for code, _ in effect.returns}
     )
-    submission.status = _status(submission)
+    submission.quarantined = sorted(checked.quarantined)
+    submission.status = status_of(submission)
     submission.completed_at = now()
     for waiting in checked.waiting:
         keep_waiting(session, submission.id, waiting, known)
@@ -257,14 +259,8 @@ def _close(
     elif not submission.options["nil"]:
         packer = zstandard.ZstdCompressor(level=1)
         _keep(session, submission.id, "original", (packer.compress(chunk) for chunk in body.chunks()))
-    _chain(session, submission)
+    chain(session, submission, "received")
     publish(session, [_completed(submission, effect)], source="ingest")
-
-
-def _status(submission: Submission) -> str:
-    if submission.received and submission.rejected == submission.received:
-        return "rejected"
-    return "partly_accepted" if submission.rejected else "accepted"
 
 
 def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[bytes]) -> None:
@@ -272,20 +268,6 @@ def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[byte
         session.execute(
             insert(SubmissionPart), {"submission_id": submission_id, "kind": kind, "part": number, "body": piece}
         )
-
-
-def _chain(session: Session, submission: Submission) -> None:
-    """Tie the receipt to the client's receipt before it: none can be changed or taken out unseen."""
-    client = submission.client_id
-    session.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": f"receipts/{client}"})
-    submission.previous_receipt_sha256 = session.execute(
-        select(Submission.receipt_sha256)
-        .where(Submission.client_id == client, Submission.id != submission.id, Submission.dry_run.is_(False))
-        .order_by(Submission.completed_at.desc(), Submission.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    submission.receipt_sha256 = digest(submission)
-    session.flush()
 
 
 def _completed(submission: Submission, effect: Effect) -> SubmissionCompleted:

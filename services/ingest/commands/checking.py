@@ -14,8 +14,9 @@ from services.ingest.rules import formats
 from services.ingest.rules.blocks import LINE, Block
 from services.ingest.rules.faults import Tally, Unreadable
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.headers import match_header
-from services.ingest.rules.identifiers import redact
+from services.ingest.rules.headers import OUR_CODES, OUR_ORGANISATION, OUR_PERIOD, match_header
+from services.ingest.rules.identifiers import redact, with_seals
+from services.ingest.rules.places import ORGANISATION, PERIOD
 from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
@@ -47,6 +48,7 @@ class Checked:
     waiting: list[pl.DataFrame] = field(default_factory=list)
     faults: Pieces = field(default_factory=Pieces)
     rejected: Pieces = field(default_factory=Pieces)
+    quarantined: set[str] = field(default_factory=set)
     redacted: Pieces | None = None
     """The whole file with what identifies withheld; None where it may be kept as it was sent."""
 
@@ -109,9 +111,20 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
         checked.redacted.add(parquet_of(redact(block.frame, feed)))
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
-        rejected = block.frame.filter(pl.col(LINE).is_in(lines.implode()))
-        checked.rejected.add(parquet_of(redact(rejected, feed)))
+        rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
+        refused = pseudonymise(verdict.refused, feed, key, version)
+        checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
+        checked.rejected.add(parquet_of(_quarantined(with_seals(rejected, refused, feed), refused, verdict.faults)))
     return _identifies(block, feed) or bool(verdict.faults["code"].is_in(_WITHHELD).any())
+
+
+def _quarantined(rejected: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows with what they can be searched by: organisation, period, and the codes of their errors."""
+    errors = faults.filter(pl.col("severity") == "error").drop_nulls("line")
+    codes = errors.group_by("line").agg(pl.col("code").unique().sort().alias(OUR_CODES))
+    return rejected.with_columns(refused[ORGANISATION].alias(OUR_ORGANISATION), refused[PERIOD].alias(OUR_PERIOD)).join(
+        codes, left_on=LINE, right_on="line", how="left", maintain_order="left"
+    )
 
 
 def _identifies(block: Block, feed: Feed) -> bool:

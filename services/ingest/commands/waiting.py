@@ -7,10 +7,10 @@ import polars as pl
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.landing import Landing, land
 from services.ingest.commands.sorting import Sorter
 from services.ingest.models import Submission, WaitingRow
-from services.ingest.queries.receipts import digest
 from services.ingest.queries.reference import Known, load
 from services.ingest.rules import rows
 from services.ingest.rules.blocks import LINE
@@ -44,6 +44,8 @@ def land_waiting(session: Session, names: Collection[str]) -> None:
         known = load(session, 0)
         for submission_id, waiting in by_submission.items():
             _land_again(session, submission_id, waiting, known)
+        for submission_id in by_submission:
+            chain(session, session.get_one(Submission, submission_id), "landed")
 
 
 def _land_again(session: Session, submission_id: str, waiting: list[WaitingRow], known: Known) -> None:
@@ -70,9 +72,7 @@ def _land_again(session: Session, submission_id: str, waiting: list[WaitingRow],
     submission.returns_total += len(effect.returns)
     submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
     _tell(submission, verdict.faults)
-    if submission.waiting == 0 and submission.status == "processing":
-        submission.status = "accepted"
-    submission.receipt_sha256 = digest(submission)
+    submission.status = status_of(submission)
 
 
 def _tell(submission: Submission, faults: pl.DataFrame) -> None:

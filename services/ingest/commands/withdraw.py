@@ -3,6 +3,7 @@
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from services.ingest.commands.chain import chain
 from services.ingest.models import Return, ReturnPart, ReturnVersion, Submission, WaitingRow
 from services.ingest.problems import AlreadyWithdrawn
 from services.ingest.rules.rows import JSON
@@ -28,6 +29,7 @@ def withdraw_submission(session: Session, submission: Submission) -> None:
     session.flush()
     for key in sorted(touched):
         _restore(session, key, touched[key])
+    chain(session, submission, "withdrawn")
 
 
 def _restore(session: Session, key: tuple[str, str, str], withdrawn: ReturnVersion) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, Text, cast, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, or_, select
 from sqlalchemy.orm import Session
 
 from services.ingest.models import ReturnVersion, Submission
@@ -30,7 +30,7 @@ def _sees(caller: Principal, one: Submission, known: Known) -> bool:
     if one.client_id == caller.client_id or caller.for_everyone:
         return True
     yours = known.within(caller.organisations, on=now().date())
-    return bool(one.organisations) and yours.issuperset(one.organisations)
+    return bool(one.organisations) and yours.issuperset((*one.organisations, *one.quarantined))
 
 
 def submissions(
@@ -40,13 +40,19 @@ def submissions(
     query = select(Submission).order_by(Submission.id.desc()).limit(limit + 1)
     if not caller.for_everyone:
         yours = sorted(known.within(caller.organisations, on=now().date()))
-        within = Submission.organisations.contained_by(cast(yours, ARRAY(Text))) & (Submission.organisations != [])
-        query = query.where(or_(Submission.client_id == caller.client_id, within))
+        query = query.where(visible_to(caller, yours))
     if feed is not None:
         query = query.where(Submission.feed == feed)
     if before is not None:
         query = query.where(Submission.id < before)
     return session.execute(query).scalars().all()
+
+
+def visible_to(caller: Principal, yours: Sequence[str]) -> ColumnElement[bool]:
+    """The condition of `submission`, as a filter: the caller's own, or wholly for organisations it acts for."""
+    codes = cast(yours, ARRAY(Text))
+    within = Submission.organisations.contained_by(codes) & Submission.quarantined.contained_by(codes)
+    return or_(Submission.client_id == caller.client_id, within & (Submission.organisations != []))
 
 
 def receipt(session: Session, one: Submission) -> dict[str, Any]:
@@ -109,6 +115,11 @@ def facts(one: Submission) -> dict[str, Any]:
     }
 
 
-def digest(one: Submission) -> str:
-    """The SHA-256 of what the receipt says, the digest of the client's receipt before it included."""
-    return hashlib.sha256(orjson.dumps(facts(one), option=orjson.OPT_SORT_KEYS)).hexdigest()
+def said(one: Submission) -> bytes:
+    """What the receipt says, the digest of the client's receipt before it included, as the bytes its digest is of."""
+    return orjson.dumps(facts(one), option=orjson.OPT_SORT_KEYS)
+
+
+def digest(content: bytes) -> str:
+    """The SHA-256 of what a receipt says."""
+    return hashlib.sha256(content).hexdigest()

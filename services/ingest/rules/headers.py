@@ -8,7 +8,9 @@ from services.ingest.rules.blocks import LINE
 from services.ingest.rules.feeds import Feed
 
 OUR_LINE, OUR_FAULTS = "psip_line", "psip_faults"
-"""Columns that an annotated file has and that are passed over when it comes back."""
+OUR_ORGANISATION, OUR_PERIOD, OUR_CODES = "psip_organisation", "psip_period", "psip_codes"
+OURS = frozenset({LINE, OUR_LINE, OUR_FAULTS, OUR_ORGANISATION, OUR_PERIOD, OUR_CODES})
+"""Columns that are added to rows as sent, and passed over where they come back."""
 
 _AGAIN = re.compile(r" \(\d+\)$")
 
@@ -28,7 +30,7 @@ def match_header(feed: Feed, names: Iterable[str]) -> Header:
     columns: dict[str, str] = {}
     unknown, repeated = [], []
     for name in names:
-        if name in (LINE, OUR_LINE, OUR_FAULTS):
+        if name in OURS:
             continue
         field = feed.field_for(name) or feed.field_for(_AGAIN.sub("", name))
         if field is None:

@@ -5,10 +5,9 @@ import polars as pl
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import WITHHELD
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.headers import OUR_FAULTS, OUR_LINE, match_header
+from services.ingest.rules.headers import OURS, match_header
 from services.ingest.rules.identity import identifiable, names_a_person, prose
-
-_OURS = (LINE, OUR_LINE, OUR_FAULTS)
+from services.ingest.rules.pseudonyms import SEALABLE, sealed
 
 
 def redact(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
@@ -19,7 +18,7 @@ def redact(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     """
     columns = match_header(feed, frame.columns).columns
     return pl.DataFrame(
-        [_kept(frame[name], feed, columns.get(name)) for name in frame.columns if name not in _OURS] + [frame[LINE]]
+        [_kept(frame[name], feed, columns.get(name)) for name in frame.columns if name not in OURS] + [frame[LINE]]
     )
 
 
@@ -34,3 +33,17 @@ def _kept(cells: pl.Series, feed: Feed, field_name: str | None) -> pl.Series:
     if field.type == "organisation":
         return cells.set(identifiable(cells, record_ids=True), WITHHELD)
     return cells.set(identifiable(cells, record_ids=field.name in feed.key), WITHHELD)
+
+
+def with_seals(kept: pl.DataFrame, pseudonyms: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    """Redacted rows in which declared identifiers stand as sealed pseudonyms, so that a mended row is still the record.
+
+    `pseudonyms` has the lines of `kept`, in its order, and the pseudonyms of its identifiers; null stays withheld.
+    """
+    columns = match_header(feed, kept.columns).columns
+    names = {sent: name for sent, name in columns.items() if feed.by_name[name].identifier in SEALABLE}
+    return kept.with_columns(
+        pl.coalesce(sealed(pseudonyms[name]), kept[sent]).alias(sent)
+        for sent, name in names.items()
+        if name in pseudonyms.columns
+    )

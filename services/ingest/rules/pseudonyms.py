@@ -13,6 +13,10 @@ from services.ingest.rules.feeds import Feed, Field
 from services.ingest.rules.places import ORGANISATION, PERIOD
 
 AGE_BAND = "age_band"
+SEALABLE = ("nhs_number", "local")
+SEAL = r"^\[pseudonym ([^\]]{1,40}:[0-9a-f]{32})\]$"
+"""A pseudonym as a mended row brings it back: it is taken as it is."""
+
 _BAND = 5
 _BLOCK = 64
 _YOUNGEST, _OLDEST = 15, 90
@@ -44,7 +48,13 @@ def _local(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> p
 def _replaced(frame: pl.DataFrame, field: Field, message: pl.Expr, key: bytes, key_version: str) -> pl.DataFrame:
     messages = frame.select(message.alias("message"))["message"].to_list()
     names = pl.Series(field.name, _pseudonyms(messages, key), dtype=pl.String)
-    return frame.with_columns((pl.lit(f"{key_version}:") + names).alias(field.name))
+    brought = pl.col(field.name).str.extract(SEAL, 1)
+    return frame.with_columns(pl.coalesce(brought, pl.lit(f"{key_version}:") + names).alias(field.name))
+
+
+def sealed(pseudonyms: pl.Series) -> pl.Series:
+    """Pseudonyms as they stand in a row that is to be mended and sent again."""
+    return pl.select(pl.lit("[pseudonym ") + pseudonyms + pl.lit("]")).to_series()
 
 
 def _pseudonyms(messages: Iterable[str | None], key: bytes) -> list[str | None]:

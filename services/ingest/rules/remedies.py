@@ -147,6 +147,10 @@ ROW_FAULTS: dict[str, Remedy] = {
     "unexpected-free-text": Remedy(
         "A column that is not part of this feed holds free text. It was not kept.", "Leave the column out."
     ),
+    "withheld-value": Remedy(
+        "The value is what we wrote in place of one that identifies somebody; we do not have it.",
+        "Fill in the value from your own records, or leave it blank.",
+    ),
     "not-an-nhs-number": Remedy("The NHS number fails its check digit.", "Check the number against the record."),
     "implausible-nhs-number": Remedy("The NHS number is one digit repeated.", "Leave it blank if it is not known."),
     "unknown-action": Remedy("The action is not create, update or delete.", "Write create, update or delete."),

@@ -25,9 +25,11 @@ from services.ingest.rules.findings import Findings
 from services.ingest.rules.headers import Header, match_header
 from services.ingest.rules.identity import identifiable, may_identify, names_a_person, nhs_numbers, prose
 from services.ingest.rules.places import ORGANISATION, PERIOD, Places
+from services.ingest.rules.pseudonyms import SEAL, SEALABLE
 from services.ingest.rules.reference import Reference
 
 _IDENTIFIABLE = "identifiable-data"
+_BROUGHT_BACK = r"^\[(?:withheld|pseudonym .*)\]$"
 _ONE_DIGIT = f"^(?:{'|'.join(digit + '{10}' for digit in '0123456789')})$"
 ACCEPTED, WAITING, REJECTED, DUPLICATE = "accepted", "waiting", "rejected", "duplicate"
 _OUTCOMES = pl.Series([ACCEPTED, REJECTED, DUPLICATE, WAITING])
@@ -40,6 +42,8 @@ class Verdict:
     `accepted` and `waiting` have every kept field of the feed by its canonical name and type, then `_organisation`
     (code), `_period` (as the contract writes it) and `line`; in a waiting row `_organisation` is as sent where it is
     not known. `faults` are of `faults.FAULTS`. `outcomes` has `line` and `outcome` for every row received.
+    `refused` has the line of each rejected row, its organisation and period as far as they are known, and its declared
+    identifiers where they are valid and its organisation is in no doubt.
     Declared identifiers are still in the clear: `pseudonyms.pseudonymise` comes next.
     """
 
@@ -47,6 +51,7 @@ class Verdict:
     waiting: pl.DataFrame
     faults: pl.DataFrame
     outcomes: pl.DataFrame
+    refused: pl.DataFrame
 
     @property
     def counts(self) -> dict[str, int]:
@@ -149,13 +154,22 @@ class Checker:
         fields = [self._feed.by_name[name] for name in cells.columns]
         values = fast(fields, cells)
         suspect = self._suspect_texts(cells)
+        brought = self._brought_back(cells)
         columns = {}
         for field in fields:
             one = typed(field, cells[field.name], values[field.name], self._written[field.name])
             if field.identifier == "nhs_number":
                 one = _checked_numbers(one)
+            if field.name in brought:
+                one = _brought_back(field, cells[field.name], one)
             columns[field.name] = self._judge_column(field, cells[field.name], one, found, field.name in suspect)
         return columns
+
+    def _brought_back(self, cells: pl.DataFrame) -> frozenset[str]:
+        """The columns of text in which some cell is what we put there ourselves in place of what identifies."""
+        names = [name for name in cells.columns if self._feed.by_name[name].type == "text"]
+        told = cells.select(pl.col(names).str.contains(_BROUGHT_BACK).any()) if names else pl.DataFrame()
+        return frozenset(name for name in told.columns if told[name][0])
 
     def _suspect_texts(self, cells: pl.DataFrame) -> frozenset[str]:
         """The columns of plain text in which some cell may identify somebody."""
@@ -331,7 +345,14 @@ class Checker:
             waiting=kept.filter(pl.Series(waits)),
             faults=found.faults,
             outcomes=pl.DataFrame({LINE: found.lines, "outcome": _OUTCOMES.gather(outcome)}),
+            refused=self._refused(placed.filter(pl.Series(rejected)), found.faults),
         )
+
+    def _refused(self, rejected: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+        names = [one.name for one in self._feed.fields if one.identifier in SEALABLE]
+        doubted = told.filter(pl.col("column").is_in(self._feed.organisation) & (pl.col("severity") == "error"))
+        sure = rejected[ORGANISATION].is_not_null() & ~rejected[LINE].is_in(doubted["line"].drop_nulls().implode())
+        return rejected.select(LINE, ORGANISATION, PERIOD, *(pl.when(sure).then(pl.col(name)) for name in names))
 
 
 def _usual(field: Field) -> pl.Expr:
@@ -351,6 +372,16 @@ def _checked_numbers(one: Typed) -> Typed:
         return bare
     same = bare.values.str.contains(_ONE_DIGIT) & wrong
     return bare.but(wrong & ~same, "not-an-nhs-number").but(same, "implausible-nhs-number")
+
+
+def _brought_back(field: Field, cells: pl.Series, one: Typed) -> Typed:
+    """Sealed pseudonyms are taken as they are; what was withheld is not to be had from us."""
+    one = one.but(cells == WITHHELD, "withheld-value")
+    if field.identifier not in SEALABLE:
+        return one
+    seals = cells.str.contains(SEAL).fill_null(value=False)
+    codes = None if one.code is None else one.code.set(seals, None)
+    return Typed(one.values.zip_with(~seals, cells), codes, one.hint)
 
 
 def _or(hint: pl.Series, otherwise: str) -> pl.Series:

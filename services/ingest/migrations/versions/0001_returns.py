@@ -126,6 +126,7 @@ def upgrade() -> None:
         sa.Column("faults", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("returns_total", sa.Integer(), nullable=False),
         sa.Column("organisations", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("quarantined", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("previous_receipt_sha256", sa.Text(), nullable=True),
         sa.Column("receipt_sha256", sa.Text(), nullable=False),
         sa.CheckConstraint(
@@ -141,6 +142,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_submission_client_id", "submission", ["client_id", "id"], unique=False)
     op.create_index("ix_submission_sha256", "submission", ["sha256", "feed"], unique=False)
+    op.create_table(
+        "receipt_entry",
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("submission_id", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("previous_sha256", sa.Text(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("said", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_receipt_entry_submission_id")),
+        sa.PrimaryKeyConstraint("client_id", "number", name=op.f("pk_receipt_entry")),
+    )
+    op.create_index("ix_receipt_entry_submission_id", "receipt_entry", ["submission_id"], unique=False)
+    op.create_table(
+        "resolution",
+        sa.Column("submission_id", sa.Text(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_resolution_submission_id")),
+        sa.PrimaryKeyConstraint("submission_id", "line", name=op.f("pk_resolution")),
+    )
     op.create_table(
         "return_version",
         sa.Column("id", sa.Text(), nullable=False),
@@ -196,6 +222,9 @@ def downgrade() -> None:
     op.drop_table("submission_part")
     op.drop_index("ix_return_version_submission_id", table_name="return_version")
     op.drop_table("return_version")
+    op.drop_table("resolution")
+    op.drop_index("ix_receipt_entry_submission_id", table_name="receipt_entry")
+    op.drop_table("receipt_entry")
     op.drop_index("ix_submission_sha256", table_name="submission")
     op.drop_index("ix_submission_client_id", table_name="submission")
     op.drop_table("submission")
