@@ -1,4 +1,4 @@
-"""A running platform with the demonstration's seven clients and a little of its data, and a folder to run examples in."""
+"""A running platform with the demonstration's clients and a little of its data, and a folder to run examples in."""
 
 import json
 import os

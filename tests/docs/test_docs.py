@@ -1,5 +1,6 @@
 """The documentation is true: its examples run, its links lead somewhere, and nothing there is is left out."""
 
+import ast
 import importlib
 import json
 import pkgutil
@@ -14,9 +15,11 @@ import pytest
 from typer.main import get_command
 
 from deploy import cli
-from deploy.services import APPS
 from deploy.settings import Environment
 from gateway.openapi import METHODS
+from psip import Series
+from services.measures.queries import exports
+from services.measures.rules import drawing
 from shared.problems import Problem
 from tests.docs.examples import LANGUAGES, ROOT, Example, examples, printed_by, script
 
@@ -157,15 +160,52 @@ def _problems() -> Iterator[type[Problem]]:
         waiting += kinds
 
 
-def test_every_service_has_a_charter_that_says_what_it_owns_publishes_hears_and_leaves_alone() -> None:
-    for name in APPS:
-        module = importlib.import_module("gateway" if name == "gateway" else f"services.{name}")
-        for word in ("Owns", "Publishes", "Listens to", "Does not"):
-            assert f"\n{word} " in (module.__doc__ or ""), f"{module.__name__} does not say what it {word.lower()}"
+_OTHER_WORDS = re.compile(r"(?<![a-z])(?:metric|indicator|kpi)s?(?![a-z])", re.IGNORECASE)
+_OF_THE_MACHINE = frozenset({"Metrics", "metrics", "show_metrics", "metrics_enabled"})
+"""Prometheus calls its own figures metrics, and so do Kafka's clients."""
+_BY_THE_NAME_OF_A_METHOD = frozenset({"indicators"})
+"""The module of the methods of PHEindicatormethods."""
+
+
+def test_a_measure_is_called_a_measure_in_the_code() -> None:
+    allowed = _OF_THE_MACHINE | _BY_THE_NAME_OF_A_METHOD
+    for package in ("services", "gateway", "shared", "deploy", "psip"):
+        for file in (ROOT / package).rglob("*.py"):
+            named = {name for name in _identifiers(file) if _OTHER_WORDS.search(_apart(name))} - allowed
+            assert not named, f"{file.relative_to(ROOT)} has another word for a measure: {named}"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_document_speaks_of_no_machine_but_the_readers(name: str) -> None:
-    text = (ROOT / name).read_text()
-    for pattern in (r"/(?:home|root|work|Users|tmp)/\w", r"\blocalhost:\d", r"https?://[^\s/)]*(?:pypi|artifactory|nexus)"):
-        assert not re.search(pattern, text), f"{name}: {re.search(pattern, text)}"
+def test_a_measure_is_called_a_measure_in_the_documentation(name: str) -> None:
+    for line in (ROOT / name).read_text().splitlines():
+        if "Prometheus" not in line and "/metrics" not in line:
+            assert not _OTHER_WORDS.search(line), f"{name}: {line}"
+
+
+def _identifiers(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        for field in ("name", "id", "attr", "arg"):
+            value = getattr(node, field, None)
+            if isinstance(value, str):
+                yield value
+
+
+def _apart(name: str) -> str:
+    """The words of a name: `KpiOfTrust` is `Kpi Of Trust`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name)
+
+
+def test_every_column_that_can_be_taken_away_is_in_the_data_dictionary() -> None:
+    text = (ROOT / "docs/data-dictionary.md").read_text()
+    columns = {*Series([], {}).to_polars().columns, *drawing.COLUMNS, *exports.SCHEMA}
+    told = set(re.findall(r"`([a-z0-9_]+)`", text))
+    assert columns <= told, f"docs/data-dictionary.md leaves out {columns - told}"
+
+
+def test_the_variables_have_the_defaults_that_operators_are_told() -> None:
+    text = (ROOT / "docs/operators.md").read_text()
+    for name, field in Environment.model_fields.items():
+        told = re.search(rf"^\| `PSIP_{name.upper()}` \| (.*?) ?\|", text, re.MULTILINE)
+        default = "" if field.default is None else f"`{field.default}`"
+        assert told is not None, f"docs/operators.md has no line for PSIP_{name.upper()}"
+        assert told[1] == default, f"PSIP_{name.upper()} is {default}"
