@@ -17,6 +17,7 @@ BENCHMARKS = (
     "measures_reads",
     "gateway",
     "demonstration",
+    "failures",
 )
 RESULTS = Path(__file__).parent / "results.md"
 

@@ -36,6 +36,7 @@ class Cluster:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir.resolve()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._arguments: dict[str, tuple[str, ...]] = {}
         self.kafka = Kafka(self.data_dir / "kafka")
         self._stack = ExitStack()
         self._ports = {name: _free_port() for name in (*WORKERS, GATEWAY)}
@@ -71,7 +72,8 @@ class Cluster:
         return SecretStr(service_url(self.server_url, database))
 
     def run(self, name: str, *arguments: str) -> None:
-        """Start one process, or start it again after `kill`."""
+        """Start one process of `psip` with these arguments."""
+        self._arguments[name] = arguments
         log = (self.data_dir / f"{name}.log").open("ab")
         command = [sys.executable, "-m", "deploy.cli", *arguments]
         self.processes[name] = subprocess.Popen(command, env=self._environment(name), stdout=log, stderr=log)  # noqa: S603
@@ -98,6 +100,10 @@ class Cluster:
         self.processes[name].kill()
         self.processes[name].wait()
 
+    def restart(self, name: str) -> None:
+        """Start one process again after `kill`."""
+        self.run(name, *self._arguments[name])
+
     def stop(self) -> None:
         """Stop every process in order, then what lies beneath."""
         for process in self.processes.values():
@@ -108,6 +114,7 @@ class Cluster:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
         self._stack.close()
 
     def __enter__(self) -> Self:

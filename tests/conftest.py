@@ -55,12 +55,17 @@ def new_database(postgres: Postgres) -> NewDatabase:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Kafka broker for the whole run. Skips, with the reason, where none can be; fails if PSIP_REQUIRE_KAFKA=1."""
+def kafka_possible() -> None:
+    """Skips, with the reason, where no Kafka broker can be had; fails there if PSIP_REQUIRE_KAFKA=1."""
     reason = why_unavailable()
     if reason and os.environ.get("PSIP_REQUIRE_KAFKA") == "1":
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_possible: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Kafka broker for the whole run."""
     with Kafka(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker.bootstrap

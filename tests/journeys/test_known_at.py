@@ -63,9 +63,7 @@ def test_each_figure_as_known_names_the_version_it_came_from(journey: Journey, i
     assert named == [[one["id"]] for one in versions]
 
 
-def test_an_answer_as_known_can_be_asked_for_again_by_its_own_words(
-    journey: Journey, instants: list[datetime]
-) -> None:
+def test_an_answer_as_known_can_be_asked_for_again_by_its_own_words(journey: Journey, instants: list[datetime]) -> None:
     supplier = journey.as_("supplier")
     told = supplier.chart(MEASURE, "QWO", known_at=instants[1])
 

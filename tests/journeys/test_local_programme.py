@@ -118,7 +118,8 @@ def test_a_home_that_joins_is_on_the_adoption_curve_of_its_collaborative(publish
         "/v1/programmes/huddles-east/adoption", within="EAST", change_idea="daily-huddle", at="2025-03-01"
     )
 
-    assert [(one["period"], one["at"].get("testing")) for one in curve["items"]][0] == ("2025-01", 1)
+    first = curve["items"][0]
+    assert (first["period"], first["at"]["testing"]) == ("2025-01", 1)
 
 
 def test_a_stranger_can_neither_draft_nor_enrol_there(published: Journey) -> None:
