@@ -55,3 +55,27 @@ class AlreadyWithdrawn(Problem):
     """The submission was withdrawn before."""
 
     status, slug = 409, "already-withdrawn"
+
+
+class UnknownRow(Problem):
+    """No row of this line was rejected."""
+
+    status, slug = 404, "unknown-row"
+
+
+class AlreadyResolved(Problem):
+    """The row was corrected or waived before."""
+
+    status, slug = 409, "already-resolved"
+
+
+class RefusedAsAWhole(Problem):
+    """The whole file was refused: mend it and send it again, its rows cannot be corrected one by one."""
+
+    status, slug = 409, "refused-as-a-whole"
+
+
+class StillWrong(Problem):
+    """The row is still wrong; nothing was changed."""
+
+    status, slug = 422, "still-wrong"

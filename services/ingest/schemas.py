@@ -1,9 +1,9 @@
 """What is shown: the receipt and the versions of returns, as the public contract has them."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 
 class FaultGroup(BaseModel):
@@ -158,3 +158,55 @@ class Reminders(BaseModel):
 
     items: list[Reminder]
     next_cursor: str | None
+
+
+class RowFault(BaseModel):
+    """What is wrong with one row."""
+
+    code: str
+    severity: Literal["error", "warning"]
+    column: str | None
+    found: str | None
+    expected: str | None
+    hint: str | None
+    example: str | None
+
+
+class QuarantinedRow(BaseModel):
+    """A rejected row as it was sent (what identifies withheld), what is wrong with it and what became of it."""
+
+    submission: str
+    line: int
+    feed: str
+    organisation: str | None
+    period: str | None
+    received_at: datetime
+    codes: list[str]
+    row: dict[str, str | None]
+    status: Literal["open", "corrected", "waived"]
+    reason: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    links: dict[str, str]
+    faults: list[RowFault]
+
+
+class Quarantine(BaseModel):
+    """A page of rejected rows."""
+
+    items: list[QuarantinedRow]
+    next_cursor: str | None
+
+
+class Mended(BaseModel):
+    """A row put right: what that did to the returns, and the receipt as it is now."""
+
+    row: QuarantinedRow
+    effect: RowEffect
+    receipt: Receipt
+
+
+class Waiver(BaseModel):
+    """Why a rejected row will not be sent again."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]

@@ -2,6 +2,12 @@
 
 from fastapi import APIRouter
 
-from services.ingest.api import calendar, kept, returns, submissions
+from services.ingest.api import calendar, kept, quarantine, returns, submissions
 
-ROUTERS: tuple[APIRouter, ...] = (submissions.router, kept.router, returns.router, calendar.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    submissions.router,
+    kept.router,
+    returns.router,
+    calendar.router,
+    quarantine.router,
+)

@@ -14,7 +14,7 @@ from services.ingest.models import Submission
 from services.ingest.problems import UnknownSubmission
 from services.ingest.queries import kept, receipts
 from services.ingest.rules.blocks import LINE
-from services.ingest.rules.headers import OURS
+from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, OURS
 from shared.db import Database, Session
 from shared.problems import problems
 
@@ -43,12 +43,16 @@ def list_faults(
 def get_rejected(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
-    """Only the rows that were rejected, as CSV with the columns that were sent: mend them and send them again."""
+    """Only the rows that were rejected, as CSV with the columns that were sent: mend them and send them again.
+
+    Two columns more say where they come from (`psip_mends`, `psip_line`): rows sent back with them join their returns.
+    """
     one = receipts.submission(session, submission_id, caller=caller, known=known)
     names = kept.columns(session, one)
     frames = _frames(request.app.state.database, submission_id, kept.REJECTED)
-    bare = (frame.drop(OURS, strict=False) for frame in frames)
-    return StreamingResponse(_as_csv(bare, names), media_type=CSV)
+    mine = (pl.lit(submission_id).alias(OUR_MENDS), pl.col(LINE).cast(pl.String).alias(OUR_LINE))
+    told = (frame.select(*(n for n in frame.columns if n not in OURS), *mine) for frame in frames)
+    return StreamingResponse(_as_csv(told, names), media_type=CSV)
 
 
 @router.get("/annotated")

@@ -2,6 +2,7 @@
 
 from services.ingest.commands.accept import Arrival, Options, accept_submission
 from services.ingest.commands.body import Body
+from services.ingest.commands.quarantine import correct_row, waive_row
 from services.ingest.commands.registry import adopt_feeds, adopt_measures, adopt_organisations
 from services.ingest.commands.withdraw import withdraw_submission
 
@@ -13,5 +14,7 @@ __all__ = [
     "adopt_feeds",
     "adopt_measures",
     "adopt_organisations",
+    "correct_row",
+    "waive_row",
     "withdraw_submission",
 ]

@@ -18,13 +18,16 @@ from services.ingest.commands.body import Body
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import Checked, Sent
 from services.ingest.commands.landing import Effect, Landing, land, land_nil
+from services.ingest.commands.quarantine import resolve_mended
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Submission, SubmissionPart
-from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation
+from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation, UnknownSubmission
 from services.ingest.queries.receipts import facts
+from services.ingest.queries.receipts import submission as submission_seen
 from services.ingest.queries.reference import Known
 from services.ingest.rules.faults import of_the_file
 from services.ingest.rules.feeds import Feed, Mode
+from services.ingest.rules.headers import OUR_MENDS
 from services.ingest.settings import IngestSettings
 from shared.contracts.ingest import SubmissionCompleted
 from shared.contracts.periods import Period
@@ -75,7 +78,7 @@ def accept_submission(
     """
     received_at = now()
     feed = known.feed(options.feed)
-    mode = _mode(feed, options)
+    _mode(feed, options)
     organisation = _organisation(options, caller, known, received_at)
     earlier = _answered(session, caller, arrival, body, options)
     if earlier is not None:
@@ -88,9 +91,13 @@ def accept_submission(
     )  # fmt: skip
     _refuse_if_none_is_yours(checked)
     _refuse_as_a_whole(checked, feed, options)
+    mends = _mends(session, checked, feed, caller, known)
+    mode = options.mode or ("merge" if mends else feed.mode)
     landing = Landing(submission.id, feed, mode, options.final, received_at)
     effect = _landed(session, checked, landing, organisation, options)
-    _close(session, submission, checked, effect, body, sent, feed, known)
+    _close(session, submission, checked, effect, body, known)
+    if not effect.stale:
+        resolve_mended(session, submission, checked.mended)
     return submission, False
 
 
@@ -100,6 +107,20 @@ def _mode(feed: Feed, options: Options) -> Mode:
         message = f"the feed {feed.id} takes {' or '.join(feed.modes)}"
         raise InvalidRequest(message, errors=[{"parameter": "mode", "message": message}])
     return mode
+
+
+def _mends(session: Session, checked: Checked, feed: Feed, caller: Principal, known: Known) -> bool:
+    """Whether the file is rejected rows sent back: they join their returns instead of taking their place."""
+    named = {name for frame in checked.mended for name in frame["submission_id"].unique()}
+    for name in named:
+        try:
+            if submission_seen(session, name, caller=caller, known=known).feed == feed.id:
+                continue
+        except UnknownSubmission:
+            pass
+        message = f"{OUR_MENDS} names a submission of this feed that is not yours or that there is not"
+        raise InvalidRequest(message, errors=[{"parameter": OUR_MENDS, "message": message}])
+    return bool(named)
 
 
 def _organisation(options: Options, caller: Principal, known: Known, received_at: datetime) -> str | None:
@@ -229,8 +250,6 @@ def _close(
     checked: Checked,
     effect: Effect,
     body: Body,
-    sent: Sent,
-    feed: Feed,
     known: Known,
 ) -> None:
     """Write the receipt and what was kept, and publish that the submission is complete."""

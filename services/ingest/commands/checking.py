@@ -14,13 +14,13 @@ from services.ingest.rules import formats
 from services.ingest.rules.blocks import LINE, Block
 from services.ingest.rules.faults import Tally, Unreadable
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.headers import OUR_CODES, OUR_ORGANISATION, OUR_PERIOD, match_header
+from services.ingest.rules.headers import OUR_CODES, OUR_LINE, OUR_MENDS, OUR_ORGANISATION, OUR_PERIOD, match_header
 from services.ingest.rules.identifiers import redact, with_seals
 from services.ingest.rules.places import ORGANISATION, PERIOD
 from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
-from services.ingest.rules.validation import Checker
+from services.ingest.rules.validation import Checker, Verdict
 from services.ingest.settings import IngestSettings
 
 _WITHHELD = ("identifiable-data", "unexpected-free-text")
@@ -49,6 +49,8 @@ class Checked:
     faults: Pieces = field(default_factory=Pieces)
     rejected: Pieces = field(default_factory=Pieces)
     quarantined: set[str] = field(default_factory=set)
+    mended: list[pl.DataFrame] = field(default_factory=list)
+    """The rejected rows (submission and line) that good rows of this file are put in the place of."""
     redacted: Pieces | None = None
     """The whole file with what identifies withheld; None where it may be kept as it was sent."""
 
@@ -109,6 +111,8 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
         checked.waiting.append(pseudonymise(verdict.waiting, feed, key, version))
     if checked.redacted is not None:
         checked.redacted.add(parquet_of(redact(block.frame, feed)))
+    if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
+        checked.mended.append(_mended(block, verdict))
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
@@ -116,6 +120,14 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
         checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
         checked.rejected.add(parquet_of(_quarantined(with_seals(rejected, refused, feed), refused, verdict.faults)))
     return _identifies(block, feed) or bool(verdict.faults["code"].is_in(_WITHHELD).any())
+
+
+def _mended(block: Block, verdict: Verdict) -> pl.DataFrame:
+    good = verdict.outcomes.filter(pl.col("outcome") != "rejected")[LINE]
+    named = block.frame.filter(pl.col(LINE).is_in(good.implode())).select(
+        pl.col(OUR_MENDS).alias("submission_id"), pl.col(OUR_LINE).cast(pl.Int64, strict=False).alias("line")
+    )
+    return named.drop_nulls().unique(maintain_order=True)
 
 
 def _quarantined(rejected: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:

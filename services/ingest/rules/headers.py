@@ -9,7 +9,10 @@ from services.ingest.rules.feeds import Feed
 
 OUR_LINE, OUR_FAULTS = "psip_line", "psip_faults"
 OUR_ORGANISATION, OUR_PERIOD, OUR_CODES = "psip_organisation", "psip_period", "psip_codes"
-OURS = frozenset({LINE, OUR_LINE, OUR_FAULTS, OUR_ORGANISATION, OUR_PERIOD, OUR_CODES})
+OUR_MENDS = "psip_mends"
+"""In rows to be mended: the submission in which they were rejected."""
+
+OURS = frozenset({LINE, OUR_LINE, OUR_FAULTS, OUR_MENDS, OUR_ORGANISATION, OUR_PERIOD, OUR_CODES})
 """Columns that are added to rows as sent, and passed over where they come back."""
 
 _AGAIN = re.compile(r" \(\d+\)$")

@@ -1,0 +1,180 @@
+"""Rejected rows put right one at a time: corrected, tried again as they are, or waived with a reason."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.ingest.commands.chain import chain, status_of
+from services.ingest.commands.landing import Effect, Landing, land
+from services.ingest.commands.sorting import Sorter
+from services.ingest.commands.waiting import keep_waiting
+from services.ingest.models import Resolution, Submission
+from services.ingest.problems import AlreadyResolved, AlreadyWithdrawn, RefusedAsAWhole, StillWrong
+from services.ingest.queries import quarantine
+from services.ingest.queries.reference import Known
+from services.ingest.rules.blocks import LINE, Block
+from services.ingest.rules.calendar import london_day
+from services.ingest.rules.faults import no_faults
+from services.ingest.rules.feeds import Feed
+from services.ingest.rules.headers import match_header
+from services.ingest.rules.identity import identifiable
+from services.ingest.rules.pseudonyms import pseudonymise
+from services.ingest.rules.remedies import REMEDIES
+from services.ingest.rules.validation import Checker, Verdict
+from services.ingest.settings import IngestSettings
+from shared.db import now
+from shared.principal import Principal
+from shared.problems import InvalidRequest
+
+_GROUP = ("code", "severity", "column", "found", "expected", "hint", "example")
+
+
+def correct_row(
+    session: Session,
+    submission: Submission,
+    line: int,
+    changes: Mapping[str, Any],
+    *,
+    caller: Principal,
+    known: Known,
+    settings: IngestSettings,
+) -> Effect:
+    """Change cells of a rejected row (none: try it again as it is) and land it; the receipt's counts move.
+
+    Raises StillWrong, which says what is wrong now, and changes nothing then; UnknownRow, AlreadyResolved,
+    AlreadyWithdrawn, RefusedAsAWhole; InvalidRequest for a column that the feed does not have.
+    """
+    _demand_open(session, submission, line)
+    feed = known.feed(submission.feed)
+    row = _changed(quarantine.row(session, submission, line), changes, feed)
+    verdict = _judged(row, submission, feed, known, caller)
+    key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
+    sorter = Sorter()
+    sorter.add(pseudonymise(verdict.accepted, feed, key, version))
+    landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())
+    effect = land(session, sorter, landing)
+    if effect.stale:
+        raise StillWrong("a newer extract of this record was received already; nothing was changed")
+    if verdict.waiting.height:
+        keep_waiting(session, submission.id, pseudonymise(verdict.waiting, feed, key, version), known)
+    _account(submission, verdict, effect)
+    _forget_faults(session, submission, line)
+    _resolve(session, submission, line, "corrected", None, caller)
+    chain(session, submission, "corrected")
+    return effect
+
+
+def resolve_mended(session: Session, submission: Submission, mended: Sequence[pl.DataFrame]) -> None:
+    """Rows that were sent back mended are open no more where they were rejected."""
+    rows = [
+        {"submission_id": name, "line": line, "outcome": "corrected", "reason": f"sent again in {submission.id}",
+         "client_id": submission.client_id, "resolved_at": submission.received_at}
+        for frame in mended
+        for name, line in frame.iter_rows()
+    ]  # fmt: skip
+    if rows and submission.status != "rejected":
+        session.execute(insert(Resolution).on_conflict_do_nothing(), rows)
+
+
+def waive_row(session: Session, submission: Submission, line: int, reason: str, *, caller: Principal) -> None:
+    """Say why a rejected row will not be sent again. Raises as `correct_row`; InvalidRequest for a telling reason."""
+    _demand_open(session, submission, line)
+    quarantine.row(session, submission, line)
+    if identifiable(pl.Series([reason]))[0]:
+        message = "a reason must not name a patient: leave out NHS numbers, postcodes and dates of birth"
+        raise InvalidRequest(message, errors=[{"pointer": "/reason", "message": message}])
+    _resolve(session, submission, line, "waived", reason, caller)
+
+
+def _demand_open(session: Session, submission: Submission, line: int) -> None:
+    session.refresh(submission, with_for_update=True)
+    if submission.withdrawn_at is not None:
+        raise AlreadyWithdrawn("this submission was withdrawn: send the row again")
+    if any(group["severity"] == "error" and not group["rows"] for group in submission.faults):
+        raise RefusedAsAWhole
+    if (resolved := session.get(Resolution, (submission.id, line))) is not None:
+        raise AlreadyResolved(f"this row was {resolved.outcome} on {resolved.resolved_at:%d %B %Y at %H:%M} UTC")
+
+
+def _changed(row: pl.DataFrame, changes: Mapping[str, Any], feed: Feed) -> pl.DataFrame:
+    """The row with other cells; a column may be named as it was sent or by any name the feed knows it by."""
+    sent = {name: column for column, name in match_header(feed, row.columns).columns.items()}
+    for column, value in changes.items():
+        field = feed.field_for(column)
+        if field is None:
+            message = f"the feed {feed.id} has no such column"
+            raise InvalidRequest(message, errors=[{"pointer": f"/{column[:60]}", "message": message}])
+        text = None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        row = row.with_columns(pl.lit(text, dtype=pl.String).alias(sent.get(field.name, field.name)))
+    return row.select(*(name for name in row.columns if name != LINE), LINE)
+
+
+def _judged(row: pl.DataFrame, submission: Submission, feed: Feed, known: Known, caller: Principal) -> Verdict:
+    checker = Checker(
+        feed,
+        known.reference,
+        today=london_day(now()),
+        organisation=submission.organisation,
+        period=submission.period,
+        allowed=known.yours(caller, on=now().date()),
+    )
+    verdict = checker.check(Block(row, no_faults()))
+    if verdict.counts["rejected"]:
+        wrong = verdict.faults.filter(pl.col("severity") == "error")
+        raise StillWrong(
+            "the row is still wrong; nothing was changed", errors=[_error(one) for one in wrong.to_dicts()]
+        )
+    return verdict
+
+
+def _error(fault: Mapping[str, Any]) -> dict[str, Any]:
+    code, expected = fault["code"], fault["expected"]
+    meaning = REMEDIES[code].meaning if code in REMEDIES else f"Expected {expected}."
+    return {"pointer": f"/{fault['column'] or ''}", "code": code, "message": meaning, "expected": expected,
+            "hint": fault["hint"]}  # fmt: skip
+
+
+def _account(submission: Submission, verdict: Verdict, effect: Effect) -> None:
+    waiting = verdict.waiting.height
+    submission.rejected -= 1
+    submission.waiting += waiting
+    submission.unchanged += effect.unchanged
+    submission.accepted += 1 - waiting - effect.unchanged
+    submission.added += effect.added
+    submission.changed += effect.changed
+    submission.removed += effect.removed
+    submission.returns_total += len(effect.returns)
+    submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
+    submission.status = status_of(submission)
+
+
+def _forget_faults(session: Session, submission: Submission, line: int) -> None:
+    """The faults of a row that is right now count no more."""
+    groups = [dict(group) for group in submission.faults]
+    for fault in quarantine.faults(session, submission.id, [line]).iter_rows(named=True):
+        group = next((one for one in groups if all(one[name] == fault[name] for name in _GROUP)), None)
+        group = group or next((one for one in groups if one["code"] == fault["code"]), None)
+        if group is not None:
+            group["count"] -= 1
+            group["rows"] = [row for row in group["rows"] if row != line]
+    submission.faults = [group for group in groups if group["count"] > 0]
+    submission.faults_total = sum(group["count"] for group in submission.faults)
+
+
+def _resolve(
+    session: Session, submission: Submission, line: int, outcome: str, reason: str | None, caller: Principal
+) -> None:
+    session.add(
+        Resolution(
+            submission_id=submission.id,
+            line=line,
+            outcome=outcome,
+            reason=reason,
+            client_id=caller.client_id,
+            resolved_at=now(),
+        )
+    )
+    session.flush()
