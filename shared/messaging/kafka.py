@@ -142,9 +142,13 @@ class KafkaBus:
         self._drop_producer()
 
     def _drop_producer(self) -> None:
-        if self._producer is not None:
-            self._producer.close(timeout=1)
-            self._producer = None
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=1)
+        except KafkaError:  # closing sends what waits first, and leaves off where it cannot: its thread goes on
+            producer._sender.force_close()
 
 
 class KafkaSubscription:
