@@ -1,4 +1,4 @@
-"""Published figures kept beside the checkout, read as the files of `measure-counts` that a supplier would make of them."""
+"""Published figures kept beside the checkout, read as the counts that a supplier would make of them."""
 
 import csv
 from collections import defaultdict
@@ -25,7 +25,7 @@ def as_counts(figures: dict[Place, Pair], *, measure: str) -> bytes:
 
 
 def maternity() -> tuple[dict[Place, Pair], dict[Place, float]]:
-    """Of each provider and clinical indicator in April 2025 that has both counts: the counts, and the published rate."""
+    """Of each provider and clinical indicator in April 2025 with both counts: the counts, and the published rate."""
     told: dict[Place, dict[str, str]] = defaultdict(dict)
     for row in _rows(MSDS):
         if row["Org_Level"] == "Provider" and row["IndicatorFamily"] == "CQIM_Rate":

@@ -1,5 +1,6 @@
 """Figures as they were published, sent as a supplier would, come out as the reference formulas have them."""
 
+from itertools import pairwise
 from math import sqrt
 from typing import Any
 
@@ -69,7 +70,7 @@ def maternity(journey: Journey) -> dict[Place, Pair]:
 def test_the_rates_of_every_provider_are_those_that_were_published(
     journey: Journey, maternity: dict[Place, Pair]
 ) -> None:
-    """Counts were published to the nearest five and rates of the counts before that: as near as this leaves possible."""
+    """Counts were published to the nearest five, and rates of the counts before that: as near as that can come."""
     national, (_, rates) = journey.as_("national"), published.maternity()
     compared = 0
     for code in sorted({code for code, _ in maternity})[:TRUSTS]:
@@ -137,7 +138,7 @@ def test_xmr_charts_of_twenty_trusts_equal_the_formula(registered: Journey, emer
         months = sorted((period, pair) for (one, period), pair in emergency.items() if one == code)
         values = [100 * n / d for _, (n, d) in months]
         mean = sum(values) / len(values)
-        ranges = [abs(right - left) for left, right in zip(values, values[1:], strict=False)]
+        ranges = [abs(right - left) for left, right in pairwise(values)]
         largest = 3.267 * sum(ranges) / len(ranges)
         usual = [one for one in ranges if one < largest]
         width = 2.66 * sum(usual) / len(usual)
