@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import Change
 from services.measures.queries.organisations import Membership
+from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
-from services.measures.rules.disclosure import Policy, Spread
+from services.measures.rules.disclosure import Policy
 from services.measures.rules.figures import default_grain
 from services.measures.rules.series import Figure
 from shared.contracts.periods import Grain, Period
@@ -28,15 +29,15 @@ class Stand(NamedTuple):
     as_of: datetime | None
 
 
-Spreads = dict[str, Spread]
-"""What is known of the members of an aggregate, by column (numerator, denominator)."""
+Hidden = dict[str, set[str]]
+"""Strata that may not be shown, by column (numerator, denominator)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """The figures found: of which grain, in which periods there was a nil return, the instants of dated events.
 
-    `spreads` are those of the members of an aggregate, by period and stratum, where a policy of disclosure asks.
+    `hidden` are, by period, the strata of an aggregate that its members' figures forbid under a policy of disclosure.
     """
 
     figures: list[Figure]
@@ -45,7 +46,7 @@ class Known:
     grain: Grain
     first: Period | None
     last: Period | None
-    spreads: dict[tuple[str, str], Spreads] = field(default_factory=dict)
+    hidden: dict[str, Hidden] = field(default_factory=dict)
 
 
 def stand(session: Session, known_at: datetime | None) -> Stand:
@@ -85,21 +86,26 @@ def known(
         grain=grain,
         first=first or (periods[0] if periods else None),
         last=last or (periods[-1] if periods else None),
-        spreads=_spreads(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
+        hidden=_hidden(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
     )
 
 
-def _spreads(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[tuple[str, str], Spreads]:
-    found: dict[tuple[str, str], Spreads] = defaultdict(lambda: defaultdict(Spread))
+def _hidden(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[str, Hidden]:
+    members: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        if not row.is_whole(definition):
-            continue
-        for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
-            spreads = found[row.period, stratum]
-            for column, count in (("numerator", numerator), ("denominator", denominator)):
-                if count is not None:
-                    spreads[column] = spreads[column].plus(count, rules)
-    return dict(found)
+        if row.is_whole(definition):
+            members[row.period].append(row)
+    return {
+        period: {
+            column: margins.to_hide([_counts(row.strata, getattr(row, column)) for row in each], rules)
+            for column in ("numerator", "denominator")
+        }
+        for period, each in members.items()
+    }
+
+
+def _counts(strata: Sequence[str], counts: Sequence[float | None]) -> dict[str, float]:
+    return {name: count for name, count in zip(strata, counts, strict=True) if count is not None}
 
 
 def known_then(at: datetime | None) -> str:

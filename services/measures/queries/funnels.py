@@ -11,8 +11,8 @@ from services.measures.problems import NotComparable
 from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, rules_for, stated
 from services.measures.queries.definitions import definition_of
-from services.measures.queries.organisations import AGGREGATES, Place
-from services.measures.queries.wholes import Shown, shown, wholes
+from services.measures.queries.organisations import Place
+from services.measures.queries.wholes import Shown, forbidden, shown, wholes
 from services.measures.rules import funnel
 from services.measures.rules.definitions import Definition
 from services.measures.rules.invalid import InvalidRow
@@ -43,13 +43,17 @@ def funnel_of(
     rules = {one.code: rules_for(sight, definition, one) for one in places}
     figures = []
     if when is not None:
-        found = wholes(
-            session, {definition.measure: definition}, members, first=when, last=when, at=asked.known_at,
-            spreads=level in AGGREGATES and any(rules.values()),
-        )  # fmt: skip
+        chosen = {definition.measure: definition}
+        found = wholes(session, chosen, members, first=when, last=when, at=asked.known_at)
+        controlled = {code: each for code, each in members.items() if rules[code] is not None}
+        hidden = forbidden(session, chosen, controlled, first=when, last=when, at=asked.known_at)
         named = {one.code: one for one in places}
         figures = [
-            (named[one.place], shown(one, 0, definition, rules[one.place], level=level), one.provisional[0])
+            (
+                named[one.place],
+                shown(one, 0, definition, rules[one.place], level=level, hidden=hidden),
+                one.provisional[0],
+            )
             for one in found
             if one.grain == when.grain
         ]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.measures.problems import InvalidPeriod
 from services.measures.queries.series import Found, Question, figures_of, stated
-from services.measures.rules import disclosure
+from services.measures.rules import disclosure, margins
 from services.measures.rules.gaps import gaps
 from services.measures.rules.series import Figure, add_intervals
 from services.measures.rules.series import series as tidy
@@ -79,18 +79,26 @@ def _plus(one: float | None, other: float | None) -> float | None:
 def _controlled(found: Found, items: Sequence[dict[str, Any]], figures: Sequence[Figure]) -> list[dict[str, Any]]:
     """The items as they may be shown: as a table of strata, and each beside the periods it is the sum of."""
     rules = disclosure.policy(found.definition.disclosure)
-    parts: dict[str, dict[str, disclosure.Spread]] = defaultdict(lambda: defaultdict(disclosure.Spread))
+    periods: dict[str, list[Figure]] = defaultdict(list)
     for one in figures:
-        for column, count in (("numerator", one.numerator), ("denominator", one.denominator)):
-            if count is not None:
-                parts[one.stratum][column] = parts[one.stratum][column].plus(count, rules)
+        periods[one.period].append(one)
+    hidden = {
+        column: margins.to_hide(
+            [
+                {one.stratum: count for one in each if (count := getattr(one, column)) is not None}
+                for each in periods.values()
+            ],
+            rules,
+        )
+        for column in ("numerator", "denominator")
+    }
     return disclosure.as_table(
         items,
         rules,
         level=found.place.kind,
         multiplier=found.definition.multiplier,
         ratio=found.definition.denominator is not None,
-        parts=parts,
+        hidden=hidden,
     )
 
 

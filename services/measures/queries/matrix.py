@@ -11,7 +11,7 @@ from services.measures.queries.asking import Asked, places_asked, rules_for, sta
 from services.measures.queries.definitions import definitions_of
 from services.measures.queries.organisations import Place
 from services.measures.queries.targets import targets_of
-from services.measures.queries.wholes import Series, by_default_grain, step_changes, track, wholes
+from services.measures.queries.wholes import Series, by_default_grain, forbidden, step_changes, track, wholes
 from services.measures.rules import goals
 from services.measures.rules.judging import Judgement, Track, judged, value_of
 from shared.db import now
@@ -22,7 +22,7 @@ def matrix(
 ) -> dict[str, Any]:
     """Variation and assurance of every measure (of a programme) at an organisation, or at all within one.
 
-    One read of the figures and one call of the engine, whatever their number.
+    One read of the figures and one call of the engine, whatever their number (and a read of strata under control).
     """
     today = now().date()
     definitions = definitions_of(session, programme=programme)
@@ -36,8 +36,9 @@ def matrix(
         for place in places.values()
         for measure, one in definitions.items()
     }
-    spreads = any(rules.values()) and any(one.is_aggregate for one in places.values())
-    found = by_default_grain(wholes(session, definitions, members, at=asked.known_at, spreads=spreads), definitions)
+    found = by_default_grain(wholes(session, definitions, members, at=asked.known_at), definitions)
+    controlled = {code: each for code, each in members.items() if any(rules[code, one] for one in definitions)}
+    hidden = forbidden(session, definitions, controlled, at=asked.known_at)
     steps = step_changes(session, list(places), list(definitions))
     tracks = [
         track(
@@ -45,6 +46,7 @@ def matrix(
             definitions[one.measure],
             rules[one.place, one.measure],
             level=places[one.place].kind,
+            hidden=hidden,
             steps=steps.get((one.place, one.measure), ()),
         )
         for one in found

@@ -94,7 +94,7 @@ def find(session: Session, question: Question) -> Found:
     items = _items(found.definition, found.place, known, question, now().date(), whole_table=controlled)
     if controlled:
         rules = disclosure.policy(found.definition.disclosure)
-        items = _controlled(items, found.definition, rules, known.spreads, level=found.place.kind)
+        items = _controlled(items, found.definition, rules, known.hidden, level=found.place.kind)
     wanted = set(_strata(known.figures, question))
     return replace(found, items=[item for item in items if item["stratum"] in wanted])
 
@@ -167,7 +167,7 @@ def _controlled(
     items: Sequence[dict[str, Any]],
     definition: definitions.Definition,
     policy: disclosure.Policy,
-    spreads: Mapping[tuple[str, str], cells.Spreads],
+    hidden: Mapping[str, cells.Hidden],
     *,
     level: str,
 ) -> list[dict[str, Any]]:
@@ -177,14 +177,13 @@ def _controlled(
         tables[item["period"]].append(item)
     shown = []
     for period, table in tables.items():
-        parts = {item["stratum"]: spreads.get((period, item["stratum"]), {}) for item in table}
         shown += disclosure.as_table(
             table,
             policy,
             level=level,
             multiplier=definition.multiplier,
             ratio=definition.denominator is not None,
-            parts=parts,
+            hidden=hidden.get(period),
         )
     add_intervals(shown, definition)
     return sorted(shown, key=lambda item: (item["stratum"], Period.parse(item["period"])))

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from services.measures.queries.cells import known_then
 from services.measures.queries.organisations import Membership
+from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
+from services.measures.rules.disclosure import WHOLE, Policy, disclosed, policy, without
 from services.measures.rules.disclosure import Exact as Counts
-from services.measures.rules.disclosure import Policy, Spread, disclosed, of_parts, policy
 from services.measures.rules.figures import default_grain
 from services.measures.rules.judging import Track, value_of
 from shared.contracts.periods import Grain, Period
@@ -21,10 +22,7 @@ from shared.db import driver
 
 
 class Series(NamedTuple):
-    """The figures of one organisation's measure in one grain, period by period in order; the lists are of one length.
-
-    `parts` are what a reader knows of the members of an aggregate, by period and column, where that was asked for.
-    """
+    """The figures of an organisation's measure in one grain, period by period; the lists are of one length."""
 
     place: str
     measure: str
@@ -33,7 +31,6 @@ class Series(NamedTuple):
     numerators: list[float | None]
     denominators: list[float | None]
     provisional: list[bool]
-    parts: list[Mapping[str, Spread]] | None = None
 
 
 def wholes(
@@ -44,7 +41,6 @@ def wholes(
     first: Period | None = None,
     last: Period | None = None,
     at: datetime | None = None,
-    spreads: bool = False,
 ) -> Iterator[Series]:
     """The figures of these measures for each organisation of `members`, as the sums over its members.
 
@@ -56,37 +52,23 @@ def wholes(
     places, codes, starts, ends = (list(column) for column in zip(*listed, strict=True))
     single = all(len(each) == 1 for each in members.values())
     cursor = driver(session).execute(
-        (_OWN if single and not spreads else _SUMMED).format(
-            instant=known_then(at), spreads=_SPREADS if spreads else "", listed=_LISTED if spreads else ""
-        ),
+        (_OWN if single else _SUMMED).format(instant=known_then(at)),
         {
             "places": places, "codes": codes, "starts": starts, "ends": ends,
             "from": first.start if first else None, "to": last.end if last else None, "at": at,
             "measures": list(definitions),
             "plain": [one.denominator is None for one in definitions.values()],
-            "below": [policy(one.disclosure).small_below for one in definitions.values()],
-            "step": [policy(one.disclosure).nearest for one in definitions.values()],
         },
         binary=True,
     )  # fmt: skip
     for row in cursor:
-        place, measure, grain, periods, numerators, denominators, provisional, *bounds = row
-        parts = _parts(bounds) if spreads else None
-        yield Series(place, measure, grain, periods, numerators, denominators, provisional, parts)
-
-
-def _parts(columns: Sequence[Sequence[float]]) -> list[Mapping[str, Spread]]:
-    return [
-        {"numerator": Spread(n_small, n_low, n_high), "denominator": Spread(d_small, d_low, d_high)}
-        for n_small, n_low, n_high, d_small, d_low, d_high in zip(*columns, strict=True)
-    ]
+        yield Series(*row)
 
 
 _CELLS = """
     from unnest(%(places)s::text[], %(codes)s::text[], %(starts)s::date[], %(ends)s::date[])
          as member(place, code, first, last)
-    cross join unnest(%(measures)s::text[], %(plain)s::bool[], %(below)s::int[], %(step)s::int[])
-         as asked(measure, plain, below, step)
+    cross join unnest(%(measures)s::text[], %(plain)s::bool[]) as asked(measure, plain)
     join cell on cell.measure = asked.measure and cell.organisation = member.code
     where {instant} and cell.strata[1] = '' and cell.numerator[1] is not null
       and (asked.plain or cell.denominator[1] is not null)
@@ -106,40 +88,64 @@ _OWN = (
 )
 
 
-def _bounds(column: str) -> str:
-    """The bounds `disclosure.span` gives, summed."""
-    count = f"cell.{column}[1]"
-    shown = f"(asked.step * floor({count} / asked.step + 0.5))"
-    low = (
-        f"case when {count} = 0 then 0 when {count} < asked.below then 1 "
-        f"else greatest(asked.below, {shown} - asked.step / 2) end"
-    )
-    high = (
-        f"case when {count} = 0 then 0 when {count} < asked.below then asked.below - 1 "
-        f"else {shown} + asked.step / 2 end"
-    )
-    short = column[0]
-    return (
-        f", count(*) filter (where {count} > 0 and {count} < asked.below) as {short}_small"
-        f", coalesce(sum({low}), 0)::float8 as {short}_low, coalesce(sum({high}), 0)::float8 as {short}_high"
-    )
-
-
-_SPREADS = _bounds("numerator") + _bounds("denominator")
-_LISTED = "".join(
-    f", array_agg({column} order by start)" for column in ("n_small", "n_low", "n_high", "d_small", "d_low", "d_high")
-)
+_STRATA = "select member.place, cell.measure, cell.period, cell.strata, cell.numerator, cell.denominator" + _CELLS
 _SUMMED = "\n".join(
     [
         "select place, measure, grain, array_agg(period order by start), array_agg(numerator order by start),",
-        "array_agg(denominator order by start), array_agg(provisional order by start) {listed} from (",
+        "array_agg(denominator order by start), array_agg(provisional order by start) from (",
         "select member.place, cell.measure, cell.grain, cell.period, min(cell.start) as start,",
         "sum(cell.numerator[1]) as numerator, sum(cell.denominator[1]) as denominator,",
-        "bool_or(cell.provisional) as provisional {spreads}",
+        "bool_or(cell.provisional) as provisional",
         _CELLS,
         "group by member.place, cell.measure, cell.grain, cell.period) summed group by 1, 2, 3",
     ]
 )
+
+
+Forbidden = Mapping[tuple[str, str, str], set[str]]
+"""By organisation, measure and period, the columns whose whole may not be shown beside the members'."""
+
+
+def forbidden(
+    session: Session,
+    definitions: Mapping[str, Definition],
+    members: Mapping[str, Sequence[Membership]],
+    *,
+    first: Period | None = None,
+    last: Period | None = None,
+    at: datetime | None = None,
+) -> Forbidden:
+    """The wholes of sums over members that `cells.known` would forbid under each measure's policy, in one read."""
+    listed = [(place, *one) for place, each in members.items() if len(each) > 1 for one in each]
+    if not listed or not definitions:
+        return {}
+    places, codes, starts, ends = (list(column) for column in zip(*listed, strict=True))
+    cursor = driver(session).execute(
+        _STRATA.format(instant=known_then(at)),
+        {
+            "places": places, "codes": codes, "starts": starts, "ends": ends,
+            "from": first.start if first else None, "to": last.end if last else None, "at": at,
+            "measures": list(definitions), "plain": [one.denominator is None for one in definitions.values()],
+        },
+        binary=True,
+    )  # fmt: skip
+    parts: dict[tuple[str, str, str], list[tuple[Any, ...]]] = defaultdict(list)
+    for place, measure, period, *counts in cursor:
+        parts[place, measure, period].append(tuple(counts))
+    found = {key: _forbidden(each, policy(definitions[key[1]].disclosure)) for key, each in parts.items()}
+    return {key: columns for key, columns in found.items() if columns}
+
+
+def _forbidden(parts: Sequence[tuple[Any, ...]], rules: Policy) -> set[str]:
+    columns = {"numerator": 1, "denominator": 2}
+    return {
+        name
+        for name, place in columns.items()
+        if WHOLE
+        in margins.to_hide(
+            [{s: n for s, n in zip(one[0], one[place], strict=True) if n is not None} for one in parts], rules
+        )
+    }
 
 
 def by_default_grain(found: Iterable[Series], definitions: Mapping[str, Definition]) -> list[Series]:
@@ -160,7 +166,9 @@ class Shown:
     status: str
 
 
-def shown(one: Series, index: int, definition: Definition, rules: Policy | None, *, level: str) -> Shown:
+def shown(
+    one: Series, index: int, definition: Definition, rules: Policy | None, *, level: str, hidden: Forbidden
+) -> Shown:
     """A figure of a series as it may be shown: exactly where there are no rules to apply."""
     numerator, denominator = one.numerators[index], one.denominators[index]
     value = None if numerator is None else value_of(definition, numerator, denominator)
@@ -170,8 +178,8 @@ def shown(one: Series, index: int, definition: Definition, rules: Policy | None,
         return Shown(numerator, denominator, value, "zero" if numerator == 0 else "value")
     exact = Counts(numerator, denominator if definition.denominator is not None else None)
     figure = disclosed(exact, rules, level=level, multiplier=definition.multiplier)
-    if one.parts is not None:
-        figure = of_parts(figure, exact, one.parts[index], rules)
+    for column in hidden.get((one.place, one.measure, one.periods[index]), ()):
+        figure = without(figure, column)
     return Shown(figure.numerator, figure.denominator, figure.value, figure.status)
 
 
@@ -181,6 +189,7 @@ def track(
     rules: Policy | None = None,
     *,
     level: str = "",
+    hidden: Forbidden | None = None,
     steps: Sequence[date] = (),
     target: float | None = None,
 ) -> Track:
@@ -188,7 +197,8 @@ def track(
     if rules is None:
         pairs: Iterable[tuple[float | None, float | None]] = zip(one.numerators, one.denominators, strict=True)
     else:
-        told = [shown(one, index, definition, rules, level=level) for index in range(len(one.periods))]
+        places = range(len(one.periods))
+        told = [shown(one, index, definition, rules, level=level, hidden=hidden or {}) for index in places]
         pairs = [(each.numerator, each.denominator) if each.value is not None else (None, None) for each in told]
     return Track(definition, dict(zip(one.periods, pairs, strict=True)), steps, target)
 

@@ -6,7 +6,7 @@ A hidden figure is None with the status `suppressed`; it is never 0, and it cann
 parts of a table from its total: neither at once nor by what roundings leave possible (`settled`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, inf
 from typing import Any, Literal
@@ -211,15 +211,6 @@ def settled(total: tuple[float, float], parts: Spread, rules: Policy) -> bool:
     return parts.small > 0 and lowest >= highest
 
 
-def of_parts(figure: Figure, exact: Exact, parts: Mapping[str, Spread], rules: Policy) -> Figure:
-    """The figure of an aggregate as it may be shown beside those of its members (`parts`, by column)."""
-    for column, spread in parts.items():
-        count = getattr(exact, column)
-        if count is not None and settled(span(count, rules), spread, rules):
-            figure = without(figure, column)
-    return figure
-
-
 def _parts(counts: Mapping[str, float], unknown: Iterable[str], rules: Policy) -> Spread:
     found, hidden = Spread(), set(unknown)
     for name, count in counts.items():
@@ -251,12 +242,12 @@ def as_table(
     level: str,
     multiplier: float,
     ratio: bool,
-    parts: Mapping[str, Mapping[str, Spread]] | None = None,
+    hidden: Mapping[str, Collection[str]] | None = None,
 ) -> list[dict[str, Any]]:
     """Items of a series that are the strata of one period, as they may be shown: without intervals, in their order.
 
-    `ratio` says whether the measure has a denominator; `parts` what a reader knows of the members (or periods) whose
-    sum an item is, by stratum and column.
+    `ratio` says whether the measure has a denominator; `hidden` which strata may not be shown beside the members (or
+    periods) whose sum they are, by column.
     """
     exact = {
         item["stratum"]: Exact(item["numerator"], item["denominator"])
@@ -264,8 +255,10 @@ def as_table(
         if item["numerator"] is not None and (not ratio or item["denominator"] is not None)
     }
     figures = disclosed_table(exact, rules, level=level, multiplier=multiplier)
-    for stratum, cell in exact.items():
-        figures[stratum] = of_parts(figures[stratum], cell, (parts or {}).get(stratum, {}), rules)
+    for column, strata in (hidden or {}).items():
+        for stratum in strata:
+            if stratum in figures:
+                figures[stratum] = without(figures[stratum], column)
     return [_as_shown(item, figures.get(item["stratum"])) for item in items]
 
 
