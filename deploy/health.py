@@ -5,6 +5,7 @@ The standard library alone, since every container asks every few seconds.
 
 import sys
 import time
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -14,11 +15,11 @@ STALE_SECONDS = 30.0
 
 def ready(address: str) -> None:
     """Return if the app at host:port is ready. Raises SystemExit that says what is not, OSError without an answer."""
-    connection = HTTPConnection(address, timeout=TIMEOUT_SECONDS)
-    connection.request("GET", "/health/ready")
-    answer = connection.getresponse()
-    if answer.status != 200:
-        raise SystemExit(answer.read().decode())
+    with closing(HTTPConnection(address, timeout=TIMEOUT_SECONDS)) as connection:
+        connection.request("GET", "/health/ready")
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise SystemExit(answer.read().decode())
 
 
 def alive(heartbeat: str) -> None:
