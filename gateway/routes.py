@@ -62,7 +62,11 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/submissions/{id}", INGEST, GET="submissions:read", DELETE="submissions:write"),
     *_reads(INGEST, "submissions:read", "/v1/submissions/{id}/faults", "/v1/submissions/{id}/annotated"),
     *_reads(INGEST, "submissions:read", "/v1/submissions/{id}/rejected", "/v1/submissions/{id}/original"),
-    *_reads(INGEST, "submissions:read", "/v1/returns", "/v1/calendar", "/v1/completeness", "/v1/quarantine"),
+    *_reads(INGEST, "submissions:read", "/v1/returns", "/v1/calendar", "/v1/completeness", "/v1/reminders"),
+    *_reads(INGEST, "submissions:read", "/v1/submissions/{id}/verify", "/v1/quarantine"),
+    Row("/v1/quarantine/{id}/{line}", INGEST, GET="submissions:read", PATCH="submissions:write"),
+    Row("/v1/quarantine/{id}/{line}/replay", INGEST, POST="submissions:write"),
+    Row("/v1/quarantine/{id}/{line}/waive", INGEST, POST="submissions:write"),
     # What is measured, by whom, and why
     Row("/v1/programmes", PROGRAMMES, GET=READ, POST=WRITE),
     Row("/v1/programmes/{id}", PROGRAMMES, GET=READ, PUT=WRITE),

@@ -215,12 +215,13 @@ class Organisation(Base):
 
 
 class Measure(Base):
-    """What ingest must know of a measure: that it exists, and whether more events than denominator is a fault."""
+    """What ingest must know of a measure: that it exists, the feeds it is made from, whether it is a proportion."""
 
     __tablename__ = "measure"
 
     measure: Mapped[str] = mapped_column(Text, primary_key=True)
     proportion: Mapped[bool]
+    feeds: Mapped[list[str]] = mapped_column(ARRAY(Text))
     published_at: Mapped[datetime]
 
 

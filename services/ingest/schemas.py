@@ -51,6 +51,36 @@ class ReturnMade(BaseModel):
     withdrawn_at: datetime | None = None
 
 
+class ReturnChanged(BaseModel):
+    """How a return would differ."""
+
+    organisation: str
+    period: str
+    before: int
+    after: int
+    added: int
+    changed: int
+    removed: int
+
+
+class Cell(BaseModel):
+    """A figure that would be computed anew."""
+
+    measure: str
+    organisation: str
+    period: str
+
+
+class Consequences(BaseModel):
+    """What a dry run would have done."""
+
+    returns: list[ReturnChanged]
+    returns_total: int
+    measures: list[str]
+    cells: list[Cell]
+    cells_total: int
+
+
 class Receipt(BaseModel):
     """What became of a submission, every row accounted for."""
 
@@ -77,6 +107,7 @@ class Receipt(BaseModel):
     previous_receipt_sha256: str | None
     receipt_sha256: str
     links: dict[str, str]
+    consequences: Consequences | None = None
 
 
 class Receipts(BaseModel):
@@ -210,3 +241,34 @@ class Waiver(BaseModel):
     """Why a rejected row will not be sent again."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+
+
+class ChainLink(BaseModel):
+    """One thing that a receipt came to say."""
+
+    number: int
+    event: Literal["received", "landed", "corrected", "withdrawn"]
+    written_at: datetime
+    previous_sha256: str | None
+    sha256: str
+
+
+class Chain(BaseModel):
+    """The chain of a client's receipts."""
+
+    client: str
+    links: int
+    intact: bool
+    broken_at: int | None
+
+
+class Verification(BaseModel):
+    """Whether a receipt can be relied on."""
+
+    submission: str
+    receipt_sha256: str
+    computed_sha256: str
+    intact: bool
+    receipt_intact: bool
+    chain: Chain
+    links: list[ChainLink]

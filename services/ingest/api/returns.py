@@ -36,7 +36,7 @@ def list_returns(
         feed=feed,
         organisations=None if visible is None else sorted(visible),
         period=period,
-        after=paging.decode(cursor, parts=4),
+        after=paging.decode(cursor, parts=(str, str, str, int)),
         limit=limit,
     )
     page = paging.page(

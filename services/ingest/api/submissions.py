@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from services.ingest import commands, schemas
+from services.ingest.api import receipt_page
 from services.ingest.api.body import Received
 from services.ingest.api.callers import MayRead, MaySend, WhatIsKnown
 from services.ingest.problems import (
@@ -19,7 +20,7 @@ from services.ingest.problems import (
     UnreadableFile,
     UnsupportedFormat,
 )
-from services.ingest.queries import receipts
+from services.ingest.queries import chain, receipts
 from services.ingest.rules.feeds import Mode
 from shared import paging
 from shared.caching import answer_with_etag
@@ -81,14 +82,17 @@ def send_submission(
     )
     settings = request.app.state.settings
     attempt = session.begin_nested()
-    submission, again = commands.accept_submission(
+    answered = commands.accept_submission(
         session, body, options, arrival, caller=caller, known=known, settings=settings
     )
+    submission = answered.submission
     receipt = receipts.receipt(session, submission)
-    if dry_run and not again:
+    if answered.consequences is not None:
+        receipt["consequences"] = answered.consequences
+    if dry_run and not answered.again:
         attempt.rollback()
     headers = {"Location": f"/v1/submissions/{submission.id}"}
-    if again:
+    if answered.again:
         headers["Idempotency-Replayed"] = "true"
     status = 201 if prefer is not None and _WAIT.search(prefer) else 202
     return answer_with_etag(request, receipt, status=status, headers=headers)
@@ -106,7 +110,7 @@ def list_submissions(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Receipts, newest first."""
-    after = paging.decode(cursor, parts=1)
+    after = paging.decode(cursor, parts=(str,))
     before = str(after[0]) if after else None
     found = receipts.submissions(session, caller=caller, known=known, feed=feed, before=before, limit=limit)
     page = paging.page(found, limit=limit, key=lambda one: [one.id], request=request, response=response)
@@ -114,13 +118,30 @@ def list_submissions(
     return answer_with_etag(request, page, headers=dict(response.headers))
 
 
-@router.get("/{submission_id}", response_model=schemas.Receipt, responses=problems(UnknownSubmission))
+@router.get(
+    "/{submission_id}",
+    response_model=schemas.Receipt,
+    responses=problems(UnknownSubmission) | {200: {"content": {"text/html": {}}}},
+)
 def get_submission(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
-    """The receipt of a submission: what landed, what did not, why, and how to mend it."""
+    """The receipt of a submission: what landed, what did not, why, and how to mend it. As a page for `text/html`."""
     submission = receipts.submission(session, submission_id, caller=caller, known=known)
-    return answer_with_etag(request, receipts.receipt(session, submission))
+    receipt = receipts.receipt(session, submission)
+    if receipt_page.wants_html(request.headers.get("accept")):
+        page = receipt_page.page(receipt).encode()
+        return answer_with_etag(request, page, media_type="text/html; charset=utf-8", headers=receipt_page.HEADERS)
+    return answer_with_etag(request, receipt, headers={"Vary": "Accept"})
+
+
+@router.get("/{submission_id}/verify", response_model=schemas.Verification, responses=problems(UnknownSubmission))
+def verify_submission(
+    request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
+) -> Response:
+    """Whether the receipt says what it always said, and whether any receipt of its sender was changed or taken out."""
+    submission = receipts.submission(session, submission_id, caller=caller, known=known)
+    return answer_with_etag(request, chain.verification(session, submission))
 
 
 @router.delete(

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 import zstandard
 from sqlalchemy import insert, select, text
@@ -22,6 +23,7 @@ from services.ingest.commands.quarantine import resolve_mended
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Submission, SubmissionPart
 from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation, UnknownSubmission
+from services.ingest.queries.consequences import consequences
 from services.ingest.queries.receipts import facts
 from services.ingest.queries.receipts import submission as submission_seen
 from services.ingest.queries.reference import Known
@@ -62,6 +64,15 @@ class Arrival:
     idempotency_key: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A submission dealt with: whether it had been before, and what a dry run would have done."""
+
+    submission: Submission
+    again: bool = False
+    consequences: dict[str, Any] | None = None
+
+
 def accept_submission(
     session: Session,
     body: Body,
@@ -71,8 +82,8 @@ def accept_submission(
     caller: Principal,
     known: Known,
     settings: IngestSettings,
-) -> tuple[Submission, bool]:
-    """Deal with what was sent. The submission, and whether it was answered before (same key, same content).
+) -> Answered:
+    """Deal with what was sent, unless it was answered before (same key, same content).
 
     Raises the problems of `services.ingest.problems` where the request as a whole is wrong; nothing is stored then.
     """
@@ -82,7 +93,7 @@ def accept_submission(
     organisation = _organisation(options, caller, known, received_at)
     earlier = _answered(session, caller, arrival, body, options)
     if earlier is not None:
-        return earlier, True
+        return Answered(earlier, again=True)
     allowed = known.yours(caller, on=received_at.date())
     sent = Sent(arrival.content_type, arrival.encoding, organisation, _period(options), allowed)
     submission = _opened(session, body, options, arrival, caller, feed, organisation, received_at)
@@ -93,12 +104,13 @@ def accept_submission(
     _refuse_as_a_whole(checked, feed, options)
     mends = _mends(session, checked, feed, caller, known)
     mode = options.mode or ("merge" if mends else feed.mode)
-    landing = Landing(submission.id, feed, mode, options.final, received_at)
+    landing = Landing(submission.id, feed, mode, options.final, received_at, options.dry_run)
     effect = _landed(session, checked, landing, organisation, options)
     _close(session, submission, checked, effect, body, known)
     if not effect.stale:
         resolve_mended(session, submission, checked.mended)
-    return submission, False
+    told = consequences(session, feed, effect.differences, frozenset(effect.measures)) if options.dry_run else None
+    return Answered(submission, consequences=told)
 
 
 def _mode(feed: Feed, options: Options) -> Mode:

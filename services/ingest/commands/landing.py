@@ -40,6 +40,7 @@ class Landing:
     mode: Mode
     final: bool
     received_at: datetime
+    dry_run: bool = False
 
 
 @dataclass(slots=True)
@@ -53,6 +54,10 @@ class Effect:
     stale: int = 0
     returns: list[tuple[str, str]] = field(default_factory=list)
     faults: pl.DataFrame = field(default_factory=no_faults)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+    """How each return differs now; only of a dry run."""
+    measures: set[str] = field(default_factory=set)
+    """The measures of rows that changed; only of a dry run."""
 
 
 class _Standing(NamedTuple):
@@ -143,6 +148,8 @@ def _land_bucket(
     effect.removed += merged.removed
     effect.unchanged += merged.unchanged
     effect.stale += merged.stale
+    if landing.dry_run:
+        _foretell(merged, told, effect)
     effect.faults = pl.concat([effect.faults, _stale_faults(merged.stale_lines, landing.feed)])
     news = [
         place
@@ -156,6 +163,14 @@ def _land_bucket(
         [] if nil is None else [place for place in nil.iter_rows() if _is_news(standing[place], "nil", said[place][0])]
     )
     return versions + [_version(place, "nil", said[place], nothing) for place in none]
+
+
+def _foretell(merged: merging.Merged, told: pl.DataFrame, effect: Effect) -> None:
+    named = merged.differences.rename({ORGANISATION: "organisation", PERIOD: "period"})
+    effect.differences += named.to_dicts()
+    if "measure" in told.columns:
+        altered = told.join(merged.differences, on=PLACE, how="semi")
+        effect.measures.update(altered["measure"].unique())
 
 
 def _version(place: tuple[str, str], kind: str, said: tuple[str, datetime | None], packed: Sequence[Any]) -> _Version:

@@ -1,6 +1,6 @@
 """Adopting what the registry published: without it no row can be checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -70,12 +70,19 @@ def adopt_measures(session: Session, events: Sequence[MeasurePublished]) -> None
             {
                 "measure": e.measure,
                 "proportion": e.definition.get("unit") in _PROPORTIONS or e.definition.get("chart") in ("p", "pp"),
+                "feeds": _feeds(e.definition),
                 "published_at": e.published_at,
             }
             for e in newest.values()
         ],
     )
     land_waiting(session, set(newest))
+
+
+def _feeds(definition: Mapping[str, Any]) -> list[str]:
+    """The feeds that a measure's numerator and denominator are made from."""
+    parts = (definition.get("numerator"), definition.get("denominator"))
+    return sorted({str(part["feed"]) for part in parts if part and "feed" in part})
 
 
 def _keep(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:

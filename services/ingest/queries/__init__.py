@@ -1,5 +1,5 @@
 """The reads: receipts, what was kept of files, returns and their versions."""
 
-from services.ingest.queries import calendar, kept, quarantine, receipts, reference, returns
+from services.ingest.queries import calendar, chain, kept, quarantine, receipts, reference, returns
 
-__all__ = ["calendar", "kept", "quarantine", "receipts", "reference", "returns"]
+__all__ = ["calendar", "chain", "kept", "quarantine", "receipts", "reference", "returns"]

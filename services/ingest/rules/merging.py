@@ -20,7 +20,8 @@ class Merged:
     """The rows that the returns now have, with their places, and how they differ from before, counted by record.
 
     `altered` are the returns (organisation, period) that differ at all. `stale` counts records that a newer extract
-    had already given otherwise, sent on the lines `stale_lines`: they change nothing.
+    had already given otherwise, sent on the lines `stale_lines`: they change nothing. `differences` has one row a
+    return that differs: its place, `before` and `after` (rows), `added`, `changed` and `removed`.
     """
 
     rows: pl.DataFrame
@@ -30,6 +31,7 @@ class Merged:
     removed: int
     unchanged: int
     stale_lines: pl.Series
+    differences: pl.DataFrame
 
     @property
     def stale(self) -> int:
@@ -55,8 +57,10 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
     fates = dict(told["_fate"].value_counts().iter_rows())
     dropped = gone.join(before.select(key), on=key, how="semi", nulls_equal=True)
     moved = [told.filter(pl.col("_fate").is_in([ADDED, CHANGED])), dropped, *([left] if mode == "replace" else [])]
+    whole = pl.concat([kept, new])
     return Merged(
-        rows=pl.concat([kept, new]),
+        rows=whole,
+        differences=_differences(before, whole, moved),
         altered=frozenset(row for frame in moved for row in frame.select(PLACE).unique().iter_rows()),
         added=fates.get(ADDED, 0),
         changed=fates.get(CHANGED, 0),
@@ -66,6 +70,23 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
         if LINE in told.columns
         else pl.Series([], dtype=pl.Int64),
     )
+
+
+def _differences(before: pl.DataFrame, after: pl.DataFrame, moved: list[pl.DataFrame]) -> pl.DataFrame:
+    told, dropped, *left = moved
+    counts = [
+        told.filter(pl.col("_fate") == ADDED).group_by(PLACE).agg(pl.len().alias("added")),
+        told.filter(pl.col("_fate") == CHANGED).group_by(PLACE).agg(pl.len().alias("changed")),
+        pl.concat([one.select(PLACE) for one in (dropped, *left)]).group_by(PLACE).agg(pl.len().alias("removed")),
+    ]
+    places = pl.concat([one.select(PLACE) for one in moved]).unique().sort(PLACE)
+    for one in (
+        before.group_by(PLACE).agg(pl.len().alias("before")),
+        after.group_by(PLACE).agg(pl.len().alias("after")),
+        *counts,
+    ):
+        places = places.join(one, on=PLACE, how="left", maintain_order="left")
+    return places.with_columns(pl.exclude(PLACE).fill_null(0).cast(pl.Int64))
 
 
 def provenance(feed: Feed) -> frozenset[str]:

@@ -29,6 +29,7 @@ def upgrade() -> None:
         "measure",
         sa.Column("measure", sa.Text(), nullable=False),
         sa.Column("proportion", sa.Boolean(), nullable=False),
+        sa.Column("feeds", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("measure", name=op.f("pk_measure")),
     )
