@@ -16,7 +16,7 @@ from rich.table import Table
 from deploy import accounts, migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.kafka import broker
-from deploy.services import APPS, WORKERS, create_app, create_worker
+from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
 from deploy.serving import configuration
 from deploy.settings import Environment
 from shared.db import Database
@@ -61,7 +61,9 @@ def api(
     if service not in APPS:
         raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(APPS)}")
     with _last_words():
-        uvicorn.Server(configuration(create_app(service, environment), host=host, port=port)).run()
+        uvicorn.Server(
+            configuration(create_app(service, environment), host=host, port=port, protocol=protocol(service))
+        ).run()
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from deploy import openapi
 from shared.contracts.event import Event, Topic
 from shared.messaging.cloudevents import EVENTS, JSON
 
@@ -56,9 +57,10 @@ def document() -> str:
 
 
 def write() -> list[Path]:
-    """Write the document; the files that were written."""
+    """Write the contracts of the events and of the gateway; the files that were written."""
     FILE.write_text(document(), encoding="utf-8")
-    return [FILE]
+    openapi.FILE.write_text(openapi.document(), encoding="utf-8")
+    return [FILE, openapi.FILE]
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from deploy import secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.migrate import migrate
 from deploy.postgres import Postgres
-from deploy.services import WORKERS, create_app, create_worker
+from deploy.services import WORKERS, create_app, create_worker, protocol
 from deploy.serving import Server
 from deploy.settings import Environment
 from services.programmes import commands
@@ -102,7 +102,9 @@ class Platform:
             urls[f"{name}_url"] = self._stack.enter_context(Server(create_app(name, self.environment))).url
         port = self._port or _free_port()
         self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}", **urls})
-        return self._stack.enter_context(Server(create_app("gateway", self.environment), port=port)).url
+        return self._stack.enter_context(
+            Server(create_app("gateway", self.environment), port=port, protocol=protocol("gateway"))
+        ).url
 
     def settle(self, *, until: Callable[[], bool] = lambda: True) -> None:
         """Step every worker until nothing moves and nothing waits (and `until` holds). For a platform not `working`."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from deploy.serving import Protocol
 from deploy.settings import Environment
 from shared.messaging.bus import Bus
 from shared.messaging.worker import Worker
@@ -32,6 +33,11 @@ def create_app(name: str, environment: Environment) -> FastAPI:
     """The app of that name, with its settings from the environment."""
     module, settings = APPS[name]
     return cast("FastAPI", import_module(module).create_app(settings(environment)))
+
+
+def protocol(name: str) -> Protocol:
+    """How that app reads HTTP: the gateway by its own doorway, which has an end to patience with slow callers."""
+    return cast("Protocol", import_module("gateway.doorway").Doorway) if name == "gateway" else "httptools"
 
 
 def create_worker(name: str, environment: Environment, bus: Bus) -> Worker:

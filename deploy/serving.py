@@ -1,28 +1,33 @@
 """Serving an app from a thread: how the one-process platform and the tests run the very apps that containers run."""
 
+import asyncio
 import socket
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
 START_SECONDS = 20.0
 KEEP_ALIVE_SECONDS = 75
+Protocol = type[asyncio.Protocol] | Literal["httptools"]
+"""How HTTP is read: by uvicorn's own, or by one that is stricter (the gateway's)."""
 
 
 class Server:
     """An app on a loopback port of its own (or the one given), from `start()` to `stop()`."""
 
-    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, protocol: Protocol = "httptools"
+    ) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         self._started = threading.Event()
-        self._server = _Announcing(configuration(app), self._started)
+        self._server = _Announcing(configuration(app, protocol=protocol), self._started)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name=f"server-{self.port}", daemon=True
         )
@@ -61,13 +66,15 @@ class _Announcing(uvicorn.Server):
         self._announced.set()
 
 
-def configuration(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+def configuration(
+    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, protocol: Protocol = "httptools"
+) -> uvicorn.Config:
     """How every app is served: quick parsing and loop, our own request log, no server header."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http="httptools",
+        http=protocol,
         loop="uvloop",
         lifespan="on",
         log_config=None,  # uvicorn's own would write lines that are not JSON

@@ -4,6 +4,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -22,6 +24,7 @@ from shared.settings import ServiceSettings
 from shared.telemetry import Metrics, Trail, follow
 
 Check = Callable[[], bool]
+Count = Callable[[], int]
 log = structlog.get_logger()
 _QUIET = re.compile(r"/health/|/metrics")
 
@@ -32,12 +35,14 @@ def create_service(
     database: Database,
     routers: Sequence[APIRouter],
     checks: Mapping[str, Check] | None = None,
+    counts: Mapping[str, Count] | None = None,
     description: str = "",
     middleware: Sequence[Middleware] = (),
     beside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
 ) -> FastAPI:
-    """An app with the service's routes and what every service has; `checks` are added to `/health/ready`.
+    """An app with the service's routes and what every service has; `checks` and `counts` are added to `/health/ready`.
 
+    A count (of messages that wait, or are parked) is also a gauge of `/metrics`; it never makes a service unready.
     `middleware` sees a request once it has its ids; `beside` is entered before the first request, left after the last.
     """
     metrics = Metrics()
@@ -67,7 +72,9 @@ def create_service(
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    app.include_router(_health(metrics, {"database": database.answers, **(checks or {})}))
+    for name, count in (counts or {}).items():
+        metrics.count(name, partial(_counted, count))
+    app.include_router(_health(metrics, {"database": database.answers, **(checks or {})}, counts or {}))
     app.add_middleware(FollowTrail, metrics=metrics)
     return app
 
@@ -99,7 +106,7 @@ def _parameters(route: APIRoute) -> frozenset[str]:
     return known
 
 
-def _health(metrics: Metrics, checks: Mapping[str, Check]) -> APIRouter:
+def _health(metrics: Metrics, checks: Mapping[str, Check], counts: Mapping[str, Count]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/health/live")
@@ -110,7 +117,9 @@ def _health(metrics: Metrics, checks: Mapping[str, Check]) -> APIRouter:
     def ready() -> Response:
         states = {name: "ok" if _passes(check) else "failed" for name, check in checks.items()}
         whole = all(state == "ok" for state in states.values())
-        content = {"status": "ready" if whole else "not ready", "checks": states}
+        content: dict[str, Any] = {"status": "ready" if whole else "not ready", "checks": states}
+        if counts:
+            content["messages"] = {name: _counted(count) for name, count in counts.items()}
         return JSONResponse(content, status_code=200 if whole else 503)
 
     @router.get("/metrics")
@@ -118,6 +127,14 @@ def _health(metrics: Metrics, checks: Mapping[str, Check]) -> APIRouter:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _counted(count: Count) -> int | None:
+    try:
+        return count()
+    except Exception as error:  # what cannot be counted is not known; the checks say why
+        log.warning("count failed", error=type(error).__name__)
+        return None
 
 
 def _passes(check: Check) -> bool:

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -114,5 +114,8 @@ class Metrics:
         self.seconds = Histogram(
             "psip_http_request_seconds", "Seconds from request to answer.", ["route"], registry=self.registry
         )
-        self.outbox = Gauge("psip_outbox_messages", "Messages that wait to be sent.", registry=self.registry)
-        self.parked = Gauge("psip_parked_messages", "Messages that could not be applied.", registry=self.registry)
+
+    def count(self, name: str, read: Callable[[], int | None]) -> None:
+        """Show a count of messages as a gauge, read whenever the metrics are; NaN while it is not known."""
+        gauge = Gauge(f"psip_{name}_messages", f"Messages: {name}.", registry=self.registry)
+        gauge.set_function(lambda: float("nan") if (found := read()) is None else found)

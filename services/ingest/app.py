@@ -6,12 +6,19 @@ from services.ingest.api import ROUTERS
 from services.ingest.queries.reference import ReferenceBook
 from services.ingest.settings import IngestSettings
 from shared.db import Database
+from shared.messaging.counts import message_counts
 from shared.service import create_service
 
 
 def create_app(settings: IngestSettings) -> FastAPI:
     """The app, on its own connections."""
     database = Database(settings.database_url, pool_size=settings.pool_size)
-    app = create_service(settings, database=database, routers=ROUTERS, description="Rows in, receipts out.")
+    app = create_service(
+        settings,
+        database=database,
+        routers=ROUTERS,
+        counts=message_counts(database),
+        description="Rows in, receipts out.",
+    )
     app.state.reference = ReferenceBook()
     return app

@@ -8,6 +8,7 @@ from services.programmes.api.repeats import Answered, repeat_answer
 from services.programmes.hierarchy import Hierarchies
 from services.programmes.settings import ProgrammesSettings
 from shared.db import Database
+from shared.messaging.counts import message_counts
 from shared.service import create_service
 
 
@@ -15,7 +16,9 @@ def create_app(settings: ProgrammesSettings, database: Database | None = None) -
     """The service's app, on the database it is given or on its own connections."""
     database = database or Database(settings.database_url, pool_size=settings.pool_size)
     description = (services.programmes.__doc__ or "").split("\n")[0]
-    app = create_service(settings, database=database, routers=ROUTERS, description=description)
+    app = create_service(
+        settings, database=database, routers=ROUTERS, counts=message_counts(database), description=description
+    )
     app.state.hierarchies = Hierarchies()
     app.add_exception_handler(Answered, repeat_answer)
     return app

@@ -23,6 +23,7 @@ from shared.messaging.bus import BusUnavailable, Message
 _LARGEST = 1_500_000
 _QUARTER_HOUR_MS = 900_000
 _ANSWER_MS = 30_000
+_RECONNECT_MS = 1_000  # how long a client may pause before it tries a broker that was away; by default half a minute
 
 
 class KafkaSettings(BaseModel):
@@ -46,6 +47,7 @@ class KafkaSettings(BaseModel):
         given = {
             "bootstrap_servers": self.bootstrap.split(","),
             "security_protocol": self.security_protocol,
+            "reconnect_backoff_max_ms": _RECONNECT_MS,
             "ssl_cafile": self.ssl_cafile,
             "ssl_certfile": self.ssl_certfile,
             "ssl_keyfile": self.ssl_keyfile,

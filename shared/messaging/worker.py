@@ -1,7 +1,7 @@
 """A worker: one loop over steps. Production calls `run`, tests call `step` until nothing moves."""
 
 import threading
-from collections.abc import Callable, Sequence
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from shared.messaging.outbox import Relay, waiting
 from shared.telemetry import said
 
 log = structlog.get_logger()
+HOUR_SECONDS = 3600.0
 
 
 @dataclass
@@ -21,17 +22,15 @@ class Worker:
     service: str
     relay: Relay
     consumer: Consumer | None = None
-    chores: Sequence[Callable[[], int]] = ()
     heartbeat: Path | None = None
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    _tidy_after: float = field(default=0.0, repr=False)
 
     def step(self, *, seconds: float = 0.0) -> int:
         """Do what can be done now, waiting up to `seconds` for messages; how many things moved."""
         moved = self.relay.step()
         if self.consumer is not None:
             moved += self.consumer.step(seconds=0.0 if moved else seconds)
-        for chore in self.chores:
-            moved += chore()
         if moved:
             moved += self.relay.step()
         return moved
@@ -52,10 +51,17 @@ class Worker:
                 pause = min(pause * 2, 10.0)
                 continue
             pause = 0.1
+            self._keep_house()
             if self.heartbeat is not None:
                 self.heartbeat.touch()
             if not moved and self.consumer is None:
                 self._stop.wait(idle_seconds)
+
+    def _keep_house(self) -> None:
+        """Once an hour, forget the events that cannot come again."""
+        if self.consumer is not None and time.monotonic() >= self._tidy_after:
+            self._tidy_after = time.monotonic() + HOUR_SECONDS
+            self.consumer.forget_old()
 
     def stop(self) -> None:
         """Ask `run` to end after the step under way."""

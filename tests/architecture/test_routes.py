@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from deploy import openapi
 from gateway import routes
 from services.ingest import app as ingest
 from services.ingest.settings import IngestSettings
@@ -64,3 +65,7 @@ def test_operation_ids_are_unique_over_all_services(apps: dict[str, FastAPI]) ->
         for operation in methods.values()
     ]
     assert sorted(ids) == sorted(set(ids))
+
+
+def test_the_openapi_document_is_current() -> None:
+    assert openapi.FILE.read_text() == openapi.document(), "run `make contracts` and commit gateway/openapi.json"

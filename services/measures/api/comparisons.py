@@ -108,7 +108,7 @@ def list_signals(
     """Special-cause variation found as figures arrived, in the order it was found."""
     if organisation is not None:
         _one_of_two(organisation, within)
-    after = paging.decode(cursor, parts=1)
+    after = paging.decode(cursor, parts=(int,))
     stated, rows = queries.signals.signals(
         session, asked, organisation=organisation, within=within, measure=measure, state=state, since=since,
         after=None if after is None else int(after[0]), limit=limit,
