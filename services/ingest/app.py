@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.ingest.api import ROUTERS
+from services.ingest.api.turns import Turns
 from services.ingest.queries.reference import ReferenceBook
 from services.ingest.settings import IngestSettings
 from shared.db import Database
@@ -21,4 +22,7 @@ def create_app(settings: IngestSettings) -> FastAPI:
         description="Rows in, receipts out.",
     )
     app.state.reference = ReferenceBook()
+    app.state.turns = Turns(
+        large=settings.large_body, at_once=settings.large_at_once, most_waiting=settings.large_waiting
+    )
     return app

@@ -41,6 +41,7 @@ class Submission(Base):
         ),
         UniqueConstraint("client_id", "idempotency_key", name="uq_submission_idempotency_key"),
         Index("ix_submission_client_id", "client_id", "id"),
+        Index("ix_submission_received_at", "client_id", "received_at"),
         Index("ix_submission_sha256", "sha256", "feed"),
     )
 

@@ -79,3 +79,21 @@ class StillWrong(Problem):
     """The row is still wrong; nothing was changed."""
 
     status, slug = 422, "still-wrong"
+
+
+class TooManyRows(Problem):
+    """The client has sent as many rows as it may in a minute."""
+
+    status, slug = 429, "too-many-rows"
+
+
+class TooBusy(Problem):
+    """Too many large files are being dealt with."""
+
+    status, slug = 503, "too-busy"
+
+
+class NoRoom(Problem):
+    """There is no room to store it just now."""
+
+    status, slug = 503, "no-room"

@@ -12,8 +12,11 @@ from services.ingest.api.callers import MayRead, MaySend, WhatIsKnown
 from services.ingest.problems import (
     AlreadyWithdrawn,
     KeyReused,
+    NoRoom,
     NotYourOrganisation,
+    TooBusy,
     TooLarge,
+    TooManyRows,
     UnknownFeed,
     UnknownOrganisation,
     UnknownSubmission,
@@ -31,7 +34,16 @@ router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
 SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
 _WAIT = re.compile(r"(?:^|[,;\s])wait=\d+")
 _PROBLEMS = problems(
-    UnknownFeed, UnknownOrganisation, NotYourOrganisation, UnreadableFile, UnsupportedFormat, TooLarge, KeyReused
+    UnknownFeed,
+    UnknownOrganisation,
+    NotYourOrganisation,
+    UnreadableFile,
+    UnsupportedFormat,
+    TooLarge,
+    KeyReused,
+    TooManyRows,
+    TooBusy,
+    NoRoom,
 )
 _BODY = {
     "requestBody": {
@@ -58,10 +70,10 @@ _BODY = {
 )  # fmt: skip
 def send_submission(
     request: Request,
-    session: Session,
     caller: MaySend,
+    body: Received,  # before the session: an upload, however slow, holds no connection
+    session: Session,
     known: WhatIsKnown,
-    body: Received,
     feed: Annotated[str, Query(description="The feed the rows are of.", examples=["births"])],
     organisation: Annotated[str | None, Query(description="Whose rows these are, where they do not say.")] = None,
     period: Annotated[str | None, Query(description="The period of rows that do not say theirs.")] = None,

@@ -22,7 +22,7 @@ from services.ingest.commands.landing import Effect, Landing, land, land_nil
 from services.ingest.commands.quarantine import resolve_mended
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Submission, SubmissionPart
-from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation, UnknownSubmission
+from services.ingest.problems import KeyReused, NotYourOrganisation, TooManyRows, UnknownOrganisation, UnknownSubmission
 from services.ingest.queries.consequences import consequences
 from services.ingest.queries.receipts import facts
 from services.ingest.queries.receipts import submission as submission_seen
@@ -30,6 +30,7 @@ from services.ingest.queries.reference import Known
 from services.ingest.rules.faults import of_the_file
 from services.ingest.rules.feeds import Feed, Mode
 from services.ingest.rules.headers import OUR_MENDS
+from services.ingest.rules.quota import WINDOW, seconds_to_wait
 from services.ingest.settings import IngestSettings
 from shared.contracts.ingest import SubmissionCompleted
 from shared.contracts.periods import Period
@@ -94,6 +95,7 @@ def accept_submission(
     earlier = _answered(session, caller, arrival, body, options)
     if earlier is not None:
         return Answered(earlier, again=True)
+    _demand_quota(session, caller, settings, received_at)
     allowed = known.yours(caller, on=received_at.date())
     sent = Sent(arrival.content_type, arrival.encoding, organisation, _period(options), allowed)
     submission = _opened(session, body, options, arrival, caller, feed, organisation, received_at)
@@ -177,6 +179,20 @@ def _answered(session: Session, caller: Principal, arrival: Arrival, body: Body,
     if earlier is not None and earlier.options.get("fingerprint") != _fingerprint(body, options):
         raise KeyReused("this Idempotency-Key came with other content or options before: use a new key")
     return earlier
+
+
+def _demand_quota(session: Session, caller: Principal, settings: IngestSettings, received_at: datetime) -> None:
+    """Raises TooManyRows, which says when the client may send again."""
+    sent = session.execute(
+        select(Submission.received_at, Submission.received)
+        .where(Submission.client_id == caller.client_id, Submission.received_at > received_at - WINDOW)
+        .order_by(Submission.id.desc())
+    )
+    history = [(one.received_at, one.received) for one in sent]
+    seconds = seconds_to_wait(history, quota=settings.rows_per_minute, now=received_at)
+    if seconds:
+        message = f"you may send {settings.rows_per_minute:,} rows a minute: try again in {seconds} seconds"
+        raise TooManyRows(message, headers={"Retry-After": str(seconds)})
 
 
 def _opened(

@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("client_id", "idempotency_key", name="uq_submission_idempotency_key"),
     )
     op.create_index("ix_submission_client_id", "submission", ["client_id", "id"], unique=False)
+    op.create_index("ix_submission_received_at", "submission", ["client_id", "received_at"], unique=False)
     op.create_index("ix_submission_sha256", "submission", ["sha256", "feed"], unique=False)
     op.create_table(
         "receipt_entry",
@@ -226,6 +227,7 @@ def downgrade() -> None:
     op.drop_table("resolution")
     op.drop_index("ix_receipt_entry_submission_id", table_name="receipt_entry")
     op.drop_table("receipt_entry")
+    op.drop_index("ix_submission_received_at", table_name="submission")
     op.drop_index("ix_submission_sha256", table_name="submission")
     op.drop_index("ix_submission_client_id", table_name="submission")
     op.drop_table("submission")
