@@ -27,8 +27,10 @@ from shared.telemetry import configure_logging
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 kafka = typer.Typer(help="Apache Kafka on this machine, without Docker.", no_args_is_help=True)
 parked = typer.Typer(help="Messages that could not be applied.", no_args_is_help=True)
+measures = typer.Typer(help="Figures.", no_args_is_help=True)
 app.add_typer(kafka, name="kafka")
 app.add_typer(parked, name="parked")
+app.add_typer(measures, name="measures")
 out = Console()
 
 DataDir = Annotated[Path, typer.Option(help="The folder that keeps everything.")]
@@ -175,6 +177,26 @@ def kafka_status(data_dir: DataDir = Path(".psip/kafka")) -> None:
     """Which brokers there are, and which of them run."""
     for one, running in broker.status(data_dir):
         out.print(f"broker {one.node} on 127.0.0.1:{one.port}: {'running' if running else 'stopped'}")
+
+
+@measures.callback()
+def figures() -> None:
+    """Figures."""
+
+
+@measures.command(name="verify")
+def verify_measures(data_dir: DataDir = Path(".psip")) -> None:
+    """Compute every cell again from the stored returns: fails, naming them, when one is not what stands."""
+    from deploy.running import running_database
+    from services.measures.commands import verify
+
+    with running_database("measures", data_dir).session() as session:
+        differences = verify(session)
+    for one in differences:
+        out.print(f"{one.measure} {one.organisation} {one.period}: {one.found}")
+    if differences:
+        raise SystemExit(f"{len(differences)} cells are not what the returns give")
+    out.print("every cell is what the returns give")
 
 
 @parked.command(name="list")

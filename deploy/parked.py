@@ -5,15 +5,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
-from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
 import services.ingest.events
 import services.measures.events
-from deploy.databases import service_url
-from deploy.postgres import running_server_url
-from deploy.settings import Environment
-from shared.db import Database
+from deploy.running import running_database
 from shared.messaging import parked
 from shared.messaging.bus import Subscription
 from shared.messaging.consumer import Consumer, Handlers
@@ -30,13 +26,8 @@ class Park:
     def __init__(self, service: str, data_dir: Path) -> None:
         if service not in HANDLERS:
             raise SystemExit(f"{service} listens to nothing; choose one of {', '.join(HANDLERS)}")
-        environment = Environment()
-        given = environment.database_url is not None
-        server = environment.server_url() if given else running_server_url(data_dir / "postgres")
-        if server is None:
-            raise SystemExit(f"no platform runs on {data_dir}: start it, or set PSIP_DATABASE_URL")
         self._service = service
-        self._database = Database(SecretStr(service_url(server, service)), pool_size=1)
+        self._database = running_database(service, data_dir)
 
     def all(self) -> list[parked.Parked]:
         """Everything that is parked, oldest first."""

@@ -42,8 +42,8 @@ class Ruleset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     `trend_points` and `shift_points` are 6 or 7 in Making Data Count's tools. `two_of_three` counts the points
     `between` 2 and 3 sigma, or all those `beyond` 2 sigma as those tools do since 2023. `runs` chooses the test of
     runs and crossings (Anhøj; best box and cut box of Anhøj and Wentzel-Larsen 2020 for 10 to 100 useful points).
-    `floor_at_zero` draws a lower limit below zero at zero where no value is below zero. `nhs_rules` says which charts the
-    four NHS rules judge: XmR charts alone, or every chart that has limits and on which a run means something.
+    `floor_at_zero` draws a lower limit below zero at zero where no value is below zero. `nhs_rules` says which charts
+    the four NHS rules judge: XmR charts alone, or every chart that has limits and on which a run means something.
     """
 
     trend_points: int = 7
