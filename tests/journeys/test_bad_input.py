@@ -118,6 +118,21 @@ def test_rows_of_an_organisation_that_nobody_knows_wait_and_say_so(journey: Jour
     assert fault["hint"]
 
 
+@pytest.mark.parametrize("feed", ["measure-counts", "incidents"])
+@pytest.mark.parametrize("row", [b"{}", b"[1]", b"7", b"null", b"organisation,period", b'{"colour": "blue"}'])
+def test_rows_that_say_nothing_are_refused(journey: Journey, stored: Any, feed: str, row: bytes) -> None:
+    before = stored()
+
+    answer = journey.http("supplier").post(
+        f"/v1/submissions?feed={feed}&organisation=RTD&period=2025-05",
+        content=(row + b"\n") * 3,
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unreadable-file")
+    assert stored() == before
+
+
 @pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
 def test_a_body_that_is_cut_off_half_way_leaves_nothing(journey: Journey, stored: Any, framing: str) -> None:
     before, address = stored(), urlsplit(journey.url)

@@ -90,7 +90,7 @@ class Checker:
     def check(self, block: Block) -> Verdict:
         """Judge the rows of the next block. Raises Unreadable where not one column belongs to the feed."""
         header = match_header(self._feed, block.frame.columns)
-        if not header.columns and block.frame.width > 1:
+        if not header.columns:
             raise Unreadable("header-not-recognised", f"The {self._feed.title} feed has none of these columns.")
         found = Findings(block.frame[LINE], block.faults)
         self._judge_header(header, found)
