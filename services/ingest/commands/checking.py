@@ -109,8 +109,9 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
     checked.sorter.add(pseudonymise(verdict.accepted, feed, key, version))
     if verdict.waiting.height:
         checked.waiting.append(pseudonymise(verdict.waiting, feed, key, version))
+    suspicious = bool(verdict.faults["code"].is_in(_WITHHELD).any())
     if checked.redacted is not None:
-        checked.redacted.add(parquet_of(redact(block.frame, feed)))
+        checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not suspicious)))
     if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
         checked.mended.append(_mended(block, verdict))
     if verdict.counts["rejected"]:
@@ -119,7 +120,7 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
         refused = pseudonymise(verdict.refused, feed, key, version)
         checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
         checked.rejected.add(parquet_of(_quarantined(with_seals(rejected, refused, feed), refused, verdict.faults)))
-    return _identifies(block, feed) or bool(verdict.faults["code"].is_in(_WITHHELD).any())
+    return suspicious or _identifies(block, feed)
 
 
 def _mended(block: Block, verdict: Verdict) -> pl.DataFrame:

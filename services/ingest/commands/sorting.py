@@ -11,8 +11,8 @@ import polars as pl
 
 from services.ingest.rules.places import ORGANISATION, PERIOD
 
-_LARGE = 100_000
-_BUCKETS = 64
+_LARGE = 250_000
+_BUCKETS = 32
 
 
 class Sorter:

@@ -46,10 +46,14 @@ def _local(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> p
 
 
 def _replaced(frame: pl.DataFrame, field: Field, message: pl.Expr, key: bytes, key_version: str) -> pl.DataFrame:
+    cells = frame[field.name]
+    if cells.null_count() == frame.height:
+        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(field.name))
     messages = frame.select(message.alias("message"))["message"].to_list()
-    names = pl.Series(field.name, _pseudonyms(messages, key), dtype=pl.String)
-    brought = pl.col(field.name).str.extract(SEAL, 1)
-    return frame.with_columns(pl.coalesce(brought, pl.lit(f"{key_version}:") + names).alias(field.name))
+    names = f"{key_version}:" + pl.Series(field.name, _pseudonyms(messages, key), dtype=pl.String)
+    if cells.str.starts_with("[").any():
+        names = pl.select(pl.coalesce(cells.str.extract(SEAL, 1), names)).to_series()
+    return frame.with_columns(names.alias(field.name))
 
 
 def sealed(pseudonyms: pl.Series) -> pl.Series:
