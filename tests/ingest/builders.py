@@ -30,8 +30,10 @@ def a_feed(name: str) -> FeedPublished:
     return FeedPublished(feed=spec["id"], version=spec["version"], spec=spec, published_at=NOW)
 
 
-def an_organisation(code: str, *, within: tuple[str, ...] = (), **more: Any) -> OrganisationChanged:
-    edges = [Edge(parent=parent, hierarchy="icb") for parent in within]
+def an_organisation(
+    code: str, *, within: tuple[str, ...] = (), hierarchy: str = "icb", **more: Any
+) -> OrganisationChanged:
+    edges = [Edge(parent=parent, hierarchy=hierarchy) for parent in within]
     given = {"opened": date(1993, 4, 1), "kind": "trust", **more}
     return OrganisationChanged(code=code, name=f"{code} NHS Trust", edges=edges, recorded_at=NOW, **given)
 

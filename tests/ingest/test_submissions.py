@@ -266,3 +266,13 @@ def test_five_thousand_small_returns_land_in_one_submission(ingest: Ingest) -> N
     again = ingest.send(as_csv([row | {"numerator": 1} for row in rows[:100]] + rows[100:])).json()
     assert again["effect"] == {"added": 0, "changed": 100, "removed": 0}
     assert again["returns_total"] == 100
+
+
+def test_a_footprint_does_not_reach_a_trust_through_its_icb(ingest: Ingest) -> None:
+    ingest.hear(an_organisation("EAST", kind="hin"))
+    ingest.hear(an_organisation("QUE", kind="icb", within=("EAST",), hierarchy="psc"))
+    footprint = ingest.as_("EAST", client="psc")
+
+    assert ingest.send(as_csv(some_counts()), who=footprint).status_code == 403
+    ingest.hear(an_organisation("RGN", within=("EAST",), hierarchy="psc"))
+    assert ingest.send(as_csv(some_counts(organisation="RGN")), who=footprint).status_code == 201

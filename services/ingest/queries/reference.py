@@ -13,17 +13,19 @@ from services.ingest import models
 from services.ingest.problems import UnknownFeed
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.reference import Organisation, Reference
+from shared.contracts.hierarchies import downwards
 from shared.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One consistent copy. `children` are the members of each organisation with the dates they lay within it."""
+    """One consistent copy. `children` are the members of each organisation, by which hierarchy and on which dates."""
 
     number: int
     feeds: Mapping[str, Feed]
     reference: Reference
-    children: Mapping[str, tuple[tuple[str, str | None, str | None], ...]]
+    kinds: Mapping[str, str]
+    children: Mapping[str, tuple[tuple[str, str, str | None, str | None], ...]]
 
     def feed(self, name: str) -> Feed:
         """The newest version of a feed. Raises UnknownFeed, which lists those there are."""
@@ -34,16 +36,19 @@ class Known:
 
     def within(self, codes: Iterable[str], *, on: date) -> frozenset[str]:
         """These organisations and everything that lies within them on the day, step by step downwards."""
-        day = on.isoformat()
-        found, waiting = set(), list(codes)
+        return frozenset().union(*(self._within(code, on.isoformat()) for code in codes))
+
+    def _within(self, code: str, day: str) -> frozenset[str]:
+        hierarchies = downwards(self.kinds.get(code, ""))
+        found, waiting = set(), [code]
         while waiting:
             one = waiting.pop()
             if one not in found:
                 found.add(one)
                 waiting += [
                     child
-                    for child, start, end in self.children.get(one, ())
-                    if (start is None or start <= day) and (end is None or day < end)
+                    for child, hierarchy, start, end in self.children.get(one, ())
+                    if hierarchy in hierarchies and (start is None or start <= day) and (end is None or day < end)
                 ]
         return frozenset(found)
 
@@ -74,26 +79,28 @@ def load(session: Session, number: int) -> Known:
     feeds = session.execute(
         select(models.Feed.feed, models.Feed.spec).order_by(models.Feed.published_at, models.Feed.version)
     )
-    columns = models.Organisation
+    one = models.Organisation
     rows = session.execute(
-        select(columns.code, columns.identifiers, columns.opened, columns.closed, columns.successors, columns.parents)
+        select(one.code, one.kind, one.identifiers, one.opened, one.closed, one.successors, one.parents)
     )
     organisations: dict[str, Organisation] = {}
-    children: dict[str, list[tuple[str, str | None, str | None]]] = defaultdict(list)
-    for code, identifiers, opened, closed, successors, parents in rows:
-        one = Organisation(code, opened, closed, tuple(successors))
-        organisations[code] = one
+    kinds: dict[str, str] = {}
+    children: dict[str, list[tuple[str, str, str | None, str | None]]] = defaultdict(list)
+    for code, kind, identifiers, opened, closed, successors, parents in rows:
+        organisation = Organisation(code, opened, closed, tuple(successors))
+        organisations[code], kinds[code] = organisation, kind
         for name in identifiers.values():
-            organisations.setdefault(name.upper(), one)
-        for parent, _, start, end in parents:
-            children[parent].append((code, start, end))
+            organisations.setdefault(name.upper(), organisation)
+        for parent, hierarchy, start, end in parents:
+            children[parent].append((code, hierarchy, start, end))
     measures = {
-        one.measure: {"proportion": one.proportion}
-        for one in session.execute(select(models.Measure.measure, models.Measure.proportion))
+        row.measure: {"proportion": row.proportion}
+        for row in session.execute(select(models.Measure.measure, models.Measure.proportion))
     }
     return Known(
         number=number,
-        feeds={one.feed: Feed.from_spec(one.spec) for one in feeds},
+        feeds={row.feed: Feed.from_spec(row.spec) for row in feeds},
         reference=Reference(organisations, measures),
+        kinds=kinds,
         children={parent: tuple(members) for parent, members in children.items()},
     )

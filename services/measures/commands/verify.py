@@ -28,6 +28,7 @@ def verify(session: Session) -> list[Difference]:
 
     Works in a temporary table that is gone at the end of the transaction; changes nothing.
     """
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})  # while returns go on arriving
     known = book(session)
     cursor = driver(session).cursor()
     cursor.execute(

@@ -1,7 +1,7 @@
 """Who lies within whom: the members of an organisation over time, and whose exact figures a caller may see."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
@@ -11,23 +11,15 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import Organisation
 from services.measures.problems import UnknownOrganisation
+from shared.contracts.hierarchies import DOWNWARDS, downwards
 from shared.principal import Principal
 
 Basis = Literal["as_was", "as_is_now"]
 
-# Hierarchies do not mix: a safety-collaborative footprint is a list of organisations, not a roll-up of ICBs.
-_NATIONAL = ("national", "region", "icb", "provider")
-HIERARCHIES: Mapping[str, Sequence[str]] = {
-    "national": _NATIONAL,
-    "region": _NATIONAL,
-    "icb": ("icb", "provider"),
-    "hin": ("psc", "provider"),
-}
-_OWN = ("provider",)
 _COLUMNS = select(Organisation.code, Organisation.name, Organisation.kind)
 _NEARNESS = {"trust": 1, "care_home_provider": 1, "icb": 2, "hin": 3, "region": 4, "national": 5}
 ENGLAND = "ENGLAND"
-AGGREGATES = frozenset(HIERARCHIES) | {"care_home_provider"}
+AGGREGATES = frozenset(DOWNWARDS) | {"care_home_provider"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +138,7 @@ def ancestors(session: Session, of: Place, *, today: date) -> list[str]:
 
 def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]]:
     """What lies within each of these, and when."""
-    reach = [(one.code, step) for one in of for step in HIERARCHIES.get(one.kind, _OWN)]
+    reach = [(one.code, step) for one in of for step in downwards(one.kind)]
     if not reach:
         return {one.code: [] for one in of}
     roots, steps = zip(*reach, strict=True)

@@ -87,6 +87,16 @@ class Definition:
             source=definition,
         )
 
+    def columns(self, feed: str) -> frozenset[str]:
+        """The columns of a feed that the figures depend on."""
+        used: set[str] = set()
+        for half in self.halves:
+            if half.feed == feed:
+                expressions = [half.rows, *half.strata.values(), *([] if half.day is None else [half.day])]
+                used.update(name for one in expressions for name in one.meta.root_names())
+                used.update([half.field] if half.field is not None else [])
+        return frozenset(used)
+
     @property
     def halves(self) -> tuple[Half, ...]:
         """The numerator and, unless the measure is a plain count, the denominator."""

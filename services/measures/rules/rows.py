@@ -1,7 +1,8 @@
 """The rows of returns, as they were published, decoded into one typed frame."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
@@ -29,14 +30,19 @@ class UnreadableRows(ValueError):
         self.body = body
 
 
-def frame_of(bodies: Sequence[tuple[str, bytes]], feed_spec: Mapping[str, Any]) -> pl.DataFrame:
+def frame_of(
+    bodies: Sequence[tuple[str, bytes]], feed_spec: Mapping[str, Any], *, only: Collection[str] | None = None
+) -> pl.DataFrame:
     """One frame of all the bodies: a typed column for each field of the feed, and `_body` (uint32), the place in the
     list of the body the row came from.
 
     A body is `(content type, bytes)`: a JSON array of row objects or Parquet, as in `ReturnPublished`. A column that
-    a body lacks is null, one that the feed lacks is left out, and blank text is null. Raises UnreadableRows.
+    a body lacks is null, one that the feed lacks is left out, and blank text is null. `only` leaves every other column
+    unread. Raises UnreadableRows.
     """
     feed = Feed.of(feed_spec)
+    if only is not None:
+        feed = replace(feed, fields={name: field for name, field in feed.fields.items() if name in only})
     places: dict[str, list[int]] = {JSON: [], PARQUET: []}
     for place, (content_type, _) in enumerate(bodies):
         if content_type not in places:
@@ -105,7 +111,8 @@ def _wall_clock(instant: datetime | None) -> datetime | None:
 
 def _from_parquet(place: int, body: bytes, feed: Feed) -> pl.DataFrame:
     try:
-        sent = pl.read_parquet(io.BytesIO(body))
+        there = pl.read_parquet_schema(io.BytesIO(body))
+        sent = pl.read_parquet(io.BytesIO(body), columns=[name for name in feed.fields if name in there])
         return sent.with_columns(
             pl.lit(place, dtype=pl.UInt32).alias("_body"),
             *(_column(field, sent.schema) for field in feed.fields.values()),
