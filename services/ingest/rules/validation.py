@@ -18,19 +18,18 @@ from services.ingest.rules.conditions import broken, fields_of, met
 from services.ingest.rules.counts import FEED as COUNTS
 from services.ingest.rules.counts import count_findings, unknown_measures
 from services.ingest.rules.dates import Written
+from services.ingest.rules.declared import BROUGHT_BACK, brought_back, checked_numbers
 from services.ingest.rules.duplicates import NEW, OTHER, SAME, SeenRows
 from services.ingest.rules.faults import WITHHELD, Unreadable, no_faults, of_the_file
 from services.ingest.rules.feeds import Feed, Field
 from services.ingest.rules.findings import Findings
 from services.ingest.rules.headers import Header, match_header
-from services.ingest.rules.identity import identifiable, may_identify, names_a_person, nhs_numbers, prose
+from services.ingest.rules.identity import identifiable, may_identify, names_a_person, prose
 from services.ingest.rules.places import ORGANISATION, PERIOD, Places
-from services.ingest.rules.pseudonyms import SEAL, SEALABLE
+from services.ingest.rules.pseudonyms import SEALABLE
 from services.ingest.rules.reference import Reference
 
 _IDENTIFIABLE = "identifiable-data"
-_BROUGHT_BACK = r"^\[(?:withheld|pseudonym .*)\]$"
-_ONE_DIGIT = f"^(?:{'|'.join(digit + '{10}' for digit in '0123456789')})$"
 ACCEPTED, WAITING, REJECTED, DUPLICATE = "accepted", "waiting", "rejected", "duplicate"
 _OUTCOMES = pl.Series([ACCEPTED, REJECTED, DUPLICATE, WAITING])
 
@@ -159,16 +158,16 @@ class Checker:
         for field in fields:
             one = typed(field, cells[field.name], values[field.name], self._written[field.name])
             if field.identifier == "nhs_number":
-                one = _checked_numbers(one)
+                one = checked_numbers(one)
             if field.name in brought:
-                one = _brought_back(field, cells[field.name], one)
+                one = brought_back(field, cells[field.name], one)
             columns[field.name] = self._judge_column(field, cells[field.name], one, found, field.name in suspect)
         return columns
 
     def _brought_back(self, cells: pl.DataFrame) -> frozenset[str]:
         """The columns of text in which some cell is what we put there ourselves in place of what identifies."""
         names = [name for name in cells.columns if self._feed.by_name[name].type == "text"]
-        told = cells.select(pl.col(names).str.contains(_BROUGHT_BACK).any()) if names else pl.DataFrame()
+        told = cells.select(pl.col(names).str.contains(BROUGHT_BACK).any()) if names else pl.DataFrame()
         return frozenset(name for name in told.columns if told[name][0])
 
     def _suspect_texts(self, cells: pl.DataFrame) -> frozenset[str]:
@@ -362,26 +361,6 @@ def _usual(field: Field) -> pl.Expr:
     cells = pl.DataFrame({field.name: [field.default]})
     one = typed(field, cells[field.name], fast([field], cells)[field.name], Written())
     return pl.lit(one.values[0], dtype=DTYPES[field.type])
-
-
-def _checked_numbers(one: Typed) -> Typed:
-    """NHS numbers in the column declared for them, without spaces and hyphens; those that cannot be are refused."""
-    bare = Typed(one.values.str.replace_all("[ -]", ""), one.code, one.hint)
-    wrong = ~nhs_numbers(bare.values) & bare.values.is_not_null()
-    if not wrong.any():
-        return bare
-    same = bare.values.str.contains(_ONE_DIGIT) & wrong
-    return bare.but(wrong & ~same, "not-an-nhs-number").but(same, "implausible-nhs-number")
-
-
-def _brought_back(field: Field, cells: pl.Series, one: Typed) -> Typed:
-    """Sealed pseudonyms are taken as they are; what was withheld is not to be had from us."""
-    one = one.but(cells == WITHHELD, "withheld-value")
-    if field.identifier not in SEALABLE:
-        return one
-    seals = cells.str.contains(SEAL).fill_null(value=False)
-    codes = None if one.code is None else one.code.set(seals, None)
-    return Typed(one.values.zip_with(~seals, cells), codes, one.hint)
 
 
 def _or(hint: pl.Series, otherwise: str) -> pl.Series:
