@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from services.measures.rules.disclosure import Policy, policy
@@ -147,7 +147,12 @@ COUNTS = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("named", ["small-numbers", "msds", "mhsds", "unheard-of"])
-@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(counts=COUNTS, later=st.integers(1, 9))
 @example(counts={code: [[8, 8, 1], [12, 12, 7]] for code in TRUSTS}, later=1)
 @example(
