@@ -8,7 +8,7 @@ from shared.messaging import cloudevents
 from shared.messaging.bus import Bus
 from shared.messaging.consumer import Consumer
 from shared.messaging.outbox import Relay
-from shared.messaging.worker import Worker
+from shared.messaging.worker import Worker, hourly
 
 SERVICE = "ingest"
 
@@ -18,4 +18,4 @@ def create_worker(database_url: SecretStr, bus: Bus) -> Worker:
     database = Database(database_url, pool_size=2)
     subscription = bus.subscribe(SERVICE, cloudevents.topics(HANDLERS))
     consumer = Consumer(SERVICE, database, subscription, HANDLERS)
-    return Worker(SERVICE, Relay(database, bus), consumer)
+    return Worker(SERVICE, Relay(database, bus), consumer, chores=[hourly(consumer.forget_old)])

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,15 +23,17 @@ class Worker:
     service: str
     relay: Relay
     consumer: Consumer | None = None
+    chores: Sequence[Callable[[], int]] = ()
     heartbeat: Path | None = None
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
-    _tidy_after: float = field(default=0.0, repr=False)
 
     def step(self, *, seconds: float = 0.0) -> int:
         """Do what can be done now, waiting up to `seconds` for messages; how many things moved."""
         moved = self.relay.step()
         if self.consumer is not None:
             moved += self.consumer.step(seconds=0.0 if moved else seconds)
+        for chore in self.chores:
+            moved += chore()
         if moved:
             moved += self.relay.step()
         return moved
@@ -51,17 +54,10 @@ class Worker:
                 pause = min(pause * 2, 10.0)
                 continue
             pause = 0.1
-            self._keep_house()
             if self.heartbeat is not None:
                 self.heartbeat.touch()
             if not moved and self.consumer is None:
                 self._stop.wait(idle_seconds)
-
-    def _keep_house(self) -> None:
-        """Once an hour, forget the events that cannot come again."""
-        if self.consumer is not None and time.monotonic() >= self._tidy_after:
-            self._tidy_after = time.monotonic() + HOUR_SECONDS
-            self.consumer.forget_old()
 
     def stop(self) -> None:
         """Ask `run` to end after the step under way."""
@@ -73,3 +69,17 @@ class Worker:
             self.consumer.subscription.close()
             self.consumer.database.close()
         self.relay.database.close()
+
+
+def hourly(work: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> Callable[[], int]:
+    """A chore that does the work at once and then every hour; it moves no messages."""
+    due = clock()
+
+    def chore() -> int:
+        nonlocal due
+        if clock() >= due:
+            due = clock() + HOUR_SECONDS
+            work()
+        return 0
+
+    return chore

@@ -37,7 +37,7 @@ def test_what_is_written_is_read_again(day: date, grain: Grain) -> None:
     period = Period.of(day, grain)
     read = Period.parse(period.text)
 
-    if grain == "financial_year" and 2000 <= period.start.year <= 2011:
+    if grain == "financial_year" and 1 <= (period.start.year + 1) % 100 <= 12:
         assert read.grain == "month"  # 2009-10 reads as October
     else:
         assert read == period

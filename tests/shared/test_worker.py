@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -14,7 +15,7 @@ from shared.messaging.bus import BusUnavailable
 from shared.messaging.consumer import Consumer
 from shared.messaging.local import LocalBus
 from shared.messaging.outbox import Relay, publish, waiting
-from shared.messaging.worker import Worker
+from shared.messaging.worker import Worker, hourly
 from tests.shared.builders import a_signal, changed_cells, some_signals
 
 TOPICS = [SignalDetected.TOPIC.name, CellsChanged.TOPIC.name]
@@ -144,3 +145,26 @@ def test_a_worker_asked_to_stop_before_it_runs_does_not_step(worker: Worker) -> 
     worker.run()
 
     assert waiting(worker.relay.database) == 1
+
+
+def test_an_hourly_chore_is_done_at_once_and_then_every_hour() -> None:
+    times = iter([0.0, 0.0, 0.0, 3599.0, 3600.0, 3600.0])
+    done: list[str] = []
+    chore = hourly(lambda: done.append("done"), clock=lambda: next(times))
+
+    assert [chore(), chore(), chore()] == [0, 0, 0]
+    assert done == ["done", "done"]
+
+
+def test_events_applied_long_ago_are_forgotten(worker: Worker, heard: list[str]) -> None:
+    tell(worker, "RGT")
+    while worker.step():
+        pass
+    assert worker.consumer is not None
+    with worker.relay.database.session() as session:
+        session.execute(text("update inbox set applied_at = applied_at - interval '40 days'"))
+
+    worker.consumer.forget_old()
+
+    with worker.relay.database.session() as session:
+        assert session.execute(text("select count(*) from inbox")).scalar_one() == 0
