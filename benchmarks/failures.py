@@ -27,7 +27,7 @@ from deploy import migrate
 from deploy.cluster import Cluster
 from deploy.demo.roles import ROLES
 from gateway.access import commands
-from psip import Client, Receipt
+from psip import Client, PsipProblem, Receipt
 from shared.db import Database
 
 TRUSTS = (
@@ -121,11 +121,20 @@ class Storm:
             events, days = wanted["ENGLAND"].get(one.period, (0, 0))
             wanted["ENGLAND"][one.period] = (events + one.numerator, days + one.denominator)
         for organisation, figures in wanted.items():
-            span = {"first": f"{self.year}-01", "last": f"{self.year}-12"}
-            points = client.chart(MEASURE, organisation, **span)["points"]
-            shown = {one["period"]: (one["numerator"], one["denominator"]) for one in points if one["numerator"]}
+            shown = self._shown(client, organisation)
             if shown != figures:
                 yield f"the chart of {organisation} shows {len(shown)} of {len(figures)} figures, or shows others"
+
+    def _shown(self, client: Client, organisation: str) -> Mapping[str, tuple[int, int]]:
+        """What a chart says of this year; nothing while the measure has not reached the service yet."""
+        span = {"first": f"{self.year}-01", "last": f"{self.year}-12"}
+        try:
+            points = client.chart(MEASURE, organisation, **span)["points"]
+        except PsipProblem as problem:
+            if problem.status == 404:
+                return {}
+            raise
+        return {one["period"]: (one["numerator"], one["denominator"]) for one in points if one["numerator"]}
 
 
 def _all(client: Client, path: str, **params: Any) -> Iterator[Mapping[str, Any]]:

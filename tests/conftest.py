@@ -15,10 +15,13 @@ from deploy.kafka.broker import Kafka
 from deploy.kafka.classpath import why_unavailable
 from deploy.migrate import SCRIPTS, migrate
 from deploy.postgres import Postgres
+from shared.telemetry import configure_logging
 
 # A busy machine is not a wrong answer, and the same tree gives the same answer twice.
 settings.register_profile("untimed", deadline=None, derandomize=True)
 settings.load_profile("untimed")
+
+configure_logging()  # once, as in any process; what a test says is shown when it fails
 
 _numbers = itertools.count(1)
 NewDatabase = Callable[[str | None], SecretStr]

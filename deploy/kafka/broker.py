@@ -168,7 +168,9 @@ class Kafka:
                 shutil.rmtree(self._folder(broker), ignore_errors=True)
                 self._folder(broker).mkdir(mode=0o700, parents=True)
                 self._write_settings(broker, brokers)
-                command = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings(broker))]
+                # "=", because the id of a cluster may begin with a dash
+                command = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
+                command += ["-c", str(self._settings(broker))]
                 log = logs.enter_context(self._log(broker).open("wb"))
                 command = [java(), "-XX:TieredStopAtLevel=1", "-cp", class_path(), *command]
                 formatting.append(start_program(command, folder=self._folder(broker), output=log))

@@ -20,14 +20,12 @@ from deploy.platform import Platform
 from gateway.access.commands import register_client
 from psip import Client
 from shared.db import Database, now
-from shared.telemetry import configure_logging
 from tests.docs.examples import ROOT
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder that a reader stands in after `make demo`: `.psip/demo.json` is in it, and what it names runs."""
-    configure_logging("WARNING")
     folder = tmp_path_factory.mktemp("reader")
     with Platform(folder / ".psip") as platform:
         handle = registered(platform)

@@ -20,15 +20,8 @@ from gateway.routes import SCOPES, SERVICES
 from gateway.settings import GatewaySettings
 from shared.db import Database
 from shared.principal import new_key
-from shared.telemetry import configure_logging
 
 NewDatabase = Callable[[str | None], SecretStr]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quiet() -> None:
-    """Nobody reads the log of a test."""
-    configure_logging("CRITICAL")
 
 
 @pytest.fixture

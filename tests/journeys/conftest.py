@@ -7,14 +7,12 @@ import pytest
 from deploy.demo.organisations import homes
 from deploy.platform import Platform
 from shared.messaging.kafka import KafkaSettings
-from shared.telemetry import configure_logging
 from tests.journeys.journey import Journey
 
 
 @pytest.fixture(scope="session", params=["local", pytest.param("kafka", marks=pytest.mark.kafka)])
 def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
     """A platform with the catalogue and the demonstration's care homes in it; each story is about others."""
-    configure_logging("CRITICAL")
     over_kafka = request.param == "kafka"
     kafka = KafkaSettings(bootstrap=request.getfixturevalue("kafka_bootstrap")) if over_kafka else None
     folder = tmp_path_factory.mktemp("platform")
