@@ -13,11 +13,12 @@ from services.ingest.problems import UnknownFeed
 from services.ingest.queries import calendar
 from services.ingest.queries.calendar import Expected
 from services.ingest.queries.reference import Known
-from services.ingest.rules.calendar import STATUSES, london_day
+from services.ingest.rules.calendar import STATUSES
 from services.ingest.rules.feeds import Feed
 from shared import paging
 from shared.caching import answer_with_etag
 from shared.contracts.periods import Period
+from shared.contracts.windows import london_day
 from shared.db import Session, now
 from shared.principal import Principal
 from shared.problems import InvalidRequest, problems

@@ -16,7 +16,6 @@ from services.ingest.problems import AlreadyResolved, AlreadyWithdrawn, RefusedA
 from services.ingest.queries import quarantine
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE, Block
-from services.ingest.rules.calendar import london_day
 from services.ingest.rules.faults import no_faults
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import match_header
@@ -25,6 +24,7 @@ from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.remedies import REMEDIES
 from services.ingest.rules.validation import Checker, Verdict
 from services.ingest.settings import IngestSettings
+from shared.contracts.windows import london_day
 from shared.db import now
 from shared.principal import Principal
 from shared.problems import InvalidRequest

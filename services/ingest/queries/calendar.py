@@ -3,10 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
-import holidays
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -14,9 +12,11 @@ from services.ingest import models
 from services.ingest.models import Return, ReturnVersion
 from services.ingest.queries.reference import Known
 from services.ingest.rules import calendar
-from services.ingest.rules.calendar import Days, Standing
+from services.ingest.rules.calendar import Standing
 from services.ingest.rules.feeds import Feed
+from shared.contracts import windows
 from shared.contracts.periods import Grain, Period
+from shared.contracts.windows import Days
 
 _USUAL_GRAIN: Grain = "month"
 
@@ -35,16 +35,9 @@ class Expected:
         return self.feed, self.organisation, self.period.text
 
 
-@lru_cache(maxsize=64)
-def bank_holidays(year: int) -> frozenset[date]:
-    """The bank holidays of England in a year."""
-    return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))
-
-
 def days_of(feed: Feed, period: Period) -> Days:
     """When returns of the feed for the period open and are due."""
-    closed = bank_holidays(period.end.year) | bank_holidays(period.end.year + 1)
-    return calendar.days(period, feed.window, closed)
+    return windows.days(period, feed.window)
 
 
 def periods(feed: Feed, first: date, last: date) -> Iterator[Period]:

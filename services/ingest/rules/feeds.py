@@ -7,7 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Self, get_args
 
-from services.ingest.rules.calendar import Window
+from shared.contracts.windows import Window
 
 FieldType = Literal["text", "code", "integer", "decimal", "boolean", "date", "datetime", "period", "organisation"]
 Identifier = Literal["nhs_number", "birth_date", "local"]
