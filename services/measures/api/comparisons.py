@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.measures import queries
+from services.measures import queries, schemas
 from services.measures.api import forms
 from services.measures.api.parameters import (
     AskedBy,
@@ -91,7 +91,7 @@ def get_matrix(
     return forms.table(request, answer, form=form, name="matrix")
 
 
-@router.get("/v1/signals", responses=problems(UnknownOrganisation))
+@router.get("/v1/signals", responses=problems(UnknownOrganisation) | {200: {"model": schemas.Signals}})
 def list_signals(
     request: Request,
     session: Session,

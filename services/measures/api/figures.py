@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.measures import queries
+from services.measures import queries, schemas
 from services.measures.api import forms
 from services.measures.api.parameters import (
     AskedBy,
@@ -29,7 +29,10 @@ from shared.problems import InvalidRequest, problems
 router = APIRouter(tags=["Measures"])
 
 
-@router.get("/v1/series", responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod))
+@router.get(
+    "/v1/series",
+    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod) | {200: {"model": schemas.Series}},
+)
 def get_series(
     request: Request,
     session: Session,
@@ -48,7 +51,10 @@ def get_series(
     return forms.table(request, answer, form=form, name=f"{measure}-{organisation}")
 
 
-@router.get("/v1/charts/{measure}/{organisation}", responses=problems(UnknownMeasure, UnknownOrganisation))
+@router.get(
+    "/v1/charts/{measure}/{organisation}",
+    responses=problems(UnknownMeasure, UnknownOrganisation) | {200: {"model": schemas.Chart}},
+)
 def get_chart(
     request: Request,
     session: Session,

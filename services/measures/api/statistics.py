@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.measures.problems import InvalidSeries, InvalidStatistic
 from services.measures.rules import cusum, funnel, indicators, inequality, spc
 from services.measures.rules.invalid import InvalidRow
+from services.measures.schemas import whole_schema
 from shared.principal import Principal, Requires
 from shared.problems import problems
 
@@ -33,7 +34,7 @@ _SPC_SCHEMA: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": msgspec.json.schema(spc.Series) | {"title": "SpcSeries"},
+                "schema": whole_schema(spc.Request),
                 "example": {
                     "series": [
                         {
@@ -49,9 +50,18 @@ _SPC_SCHEMA: dict[str, Any] = {
         },
     }
 }
+_SPC_ANSWER: dict[str, Any] = {
+    "type": "object",
+    "required": ["series"],
+    "properties": {"series": {"type": "array", "items": whole_schema(spc.Answer)}},
+}
 
 
-@router.post("/spc", responses=problems(InvalidSeries), openapi_extra=_SPC_SCHEMA)
+@router.post(
+    "/spc",
+    responses=problems(InvalidSeries) | {200: {"content": {"application/json": {"schema": _SPC_ANSWER}}}},
+    openapi_extra=_SPC_SCHEMA,
+)
 def compute_spc(caller: MayRead, body: Annotated[bytes, Depends(whole_body)]) -> Response:
     """Control limits, signals and icons for up to 10,000 series, in the order they were sent."""
     try:
