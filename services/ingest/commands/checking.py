@@ -20,7 +20,8 @@ from services.ingest.rules.places import ORGANISATION, PERIOD
 from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
-from services.ingest.rules.validation import Checker, Verdict
+from services.ingest.rules.validation import Checker
+from services.ingest.rules.verdicts import Verdict
 from services.ingest.settings import IngestSettings
 
 _WITHHELD = ("identifiable-data", "unexpected-free-text")

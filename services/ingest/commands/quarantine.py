@@ -22,7 +22,8 @@ from services.ingest.rules.headers import match_header
 from services.ingest.rules.identity import identifiable
 from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.remedies import REMEDIES
-from services.ingest.rules.validation import Checker, Verdict
+from services.ingest.rules.validation import Checker
+from services.ingest.rules.verdicts import Verdict
 from services.ingest.settings import IngestSettings
 from shared.contracts.windows import london_day
 from shared.db import now

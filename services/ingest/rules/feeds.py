@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, Self, get_args
 
+from services.ingest.rules import news2
 from shared.contracts.windows import Window
 
 FieldType = Literal["text", "code", "integer", "decimal", "boolean", "date", "datetime", "period", "organisation"]
@@ -15,6 +16,7 @@ Mode = Literal["replace", "merge"]
 
 _TYPES = frozenset(get_args(FieldType))
 _IDENTIFIERS = frozenset(get_args(Identifier))
+_RECOMPUTED = {news2.NAME: news2.COLUMNS}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _BETWEEN_WORDS = re.compile(r"[\s_\-\ufeff\u200b\u00a0]+")
 
@@ -92,6 +94,8 @@ class Feed:
     grace_days: int = 0
     disclosure: str | None = None
     window: Window = field(default_factory=Window)
+    recomputed: str | None = None
+    """The score that is worked out again from its parameters and compared with what was sent (`NEWS2`)."""
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Self:
@@ -115,7 +119,10 @@ class Feed:
             grace_days=int(spec.get("grace_days", 0)),
             window=Window.from_spec(spec),
             action_column=spec.get("action_column", _action_column(fields)),
-            **{name: spec.get(name) for name in ("extracted_at", "status_column", "nil_column", "disclosure")},
+            **{
+                name: spec.get(name)
+                for name in ("extracted_at", "status_column", "nil_column", "disclosure", "recomputed")
+            },
         )
         _refuse_unknown_names(feed)
         return feed
@@ -204,6 +211,8 @@ def _refuse_unknown_names(feed: Feed) -> None:
     named = {*feed.key, *feed.organisation, *feed.period_columns}
     named |= {name for rule in feed.rules for name in rule.columns}
     named |= {n for n in (feed.extracted_at, feed.status_column, feed.nil_column, feed.action_column) if n}
+    if feed.recomputed is not None:
+        named |= {*_RECOMPUTED.get(feed.recomputed, ("a score of this name",))}
     if named - known:
         raise ValueError(f"feed {feed.id}: no such field: {', '.join(sorted(named - known))}")
 

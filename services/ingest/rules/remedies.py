@@ -136,6 +136,14 @@ ROW_FAULTS: dict[str, Remedy] = {
     "more-events-than-denominator": Remedy(
         "A proportion cannot have more events than its denominator.", "Check both counts; they may be exchanged."
     ),
+    "news2-total-differs": Remedy(
+        "The NEWS2 total sent is not what its parameters score; the row was kept as sent.",
+        "Check the parameters and the SpO2 scale against the total.",
+    ),
+    "news2-red-score-differs": Remedy(
+        "Whether one parameter scored 3 is not what the parameters say; the row was kept as sent.",
+        "Say true where any one parameter scores 3.",
+    ),
     "not-a-stratum": Remedy("The stratum is not written as name=value.", "Write it like imd_quintile=1, or blank."),
     "conflicting-duplicate": Remedy(
         "An earlier row of this file is the same record with other values.", "Keep the row that is right."
