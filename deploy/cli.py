@@ -8,7 +8,6 @@ from typing import Annotated
 
 import structlog
 import typer
-import uvicorn
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +16,7 @@ from deploy import accounts, migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.kafka import broker
 from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
-from deploy.serving import configuration
+from deploy.serving import Serving, configuration
 from deploy.settings import Environment
 from shared.db import Database
 from shared.messaging.kafka import KafkaBus
@@ -63,9 +62,7 @@ def api(
     if service not in APPS:
         raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(APPS)}")
     with _last_words():
-        uvicorn.Server(
-            configuration(create_app(service, environment), host=host, port=port, protocol=protocol(service))
-        ).run()
+        Serving(configuration(create_app(service, environment), host=host, port=port, protocol=protocol(service))).run()
 
 
 @app.command()

@@ -23,7 +23,7 @@ from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.kafka.broker import Kafka
 from deploy.platform import load_catalogue
 from deploy.postgres import Postgres
-from deploy.services import WORKERS
+from deploy.services import SERVICES, WORKERS
 from shared.messaging.kafka import KafkaBus, KafkaSettings
 
 READY_SECONDS = 60.0
@@ -39,7 +39,7 @@ class Cluster:
         self._arguments: dict[str, tuple[str, ...]] = {}
         self.kafka = Kafka(self.data_dir / "kafka")
         self._stack = ExitStack()
-        self._ports = {name: _free_port() for name in (*WORKERS, GATEWAY)}
+        self._ports = {name: _free_port() for name in (*SERVICES, GATEWAY)}
 
     @property
     def base_url(self) -> str:
@@ -61,6 +61,7 @@ class Cluster:
         load_catalogue(self.url("programmes"))
         for name in WORKERS:
             self.run(f"{name}-worker", "worker", name)
+        for name in SERVICES:
             self.run(name, "api", name, "--port", str(self._ports[name]))
         self.run(GATEWAY, "api", GATEWAY, "--port", str(self._ports[GATEWAY]))
         for port in self._ports.values():
@@ -80,7 +81,7 @@ class Cluster:
         log.close()
 
     def _environment(self, name: str) -> dict[str, str]:
-        urls = {f"PSIP_{one.upper()}_URL": f"http://127.0.0.1:{self._ports[one]}" for one in WORKERS}
+        urls = {f"PSIP_{one.upper()}_URL": f"http://127.0.0.1:{self._ports[one]}" for one in SERVICES}
         return (
             os.environ
             | urls

@@ -14,7 +14,7 @@ from shared.contracts.event import Event, Topic
 from shared.messaging.cloudevents import EVENTS, JSON
 
 FILE = Path(__file__).parent.parent / "shared" / "contracts" / "asyncapi.json"
-SERVICES = ("programmes", "ingest", "measures")
+LISTENERS = ("services.programmes", "services.ingest", "services.measures", "gateway")
 KAFKA = "0.5.0"  # of AsyncAPI's Kafka bindings
 TITLE = "Events of the Patient Safety Improvement Platform"
 ABOUT = (
@@ -87,9 +87,9 @@ def _operations() -> dict[str, Any]:
     for event in EVENTS:
         publisher = event.__module__.rpartition(".")[2]
         operations[f"{publisher}-sends-{event.__name__}"] = _operation("send", event)
-    for service in SERVICES:
-        for event in import_module(f"services.{service}.events").HANDLERS:
-            operations[f"{service}-receives-{event.__name__}"] = _operation("receive", event)
+    for package in LISTENERS:
+        for event in import_module(f"{package}.events").HANDLERS:
+            operations[f"{package.rpartition('.')[2]}-receives-{event.__name__}"] = _operation("receive", event)
     return operations
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+import gateway.events
 import services.ingest.events
 import services.measures.events
 from deploy.running import running_database
@@ -15,6 +16,7 @@ from shared.messaging.bus import Subscription
 from shared.messaging.consumer import Consumer, Handlers
 
 HANDLERS: Mapping[str, Handlers] = {
+    "gateway": gateway.events.HANDLERS,
     "ingest": services.ingest.events.HANDLERS,
     "measures": services.measures.events.HANDLERS,
 }

@@ -19,7 +19,7 @@ from deploy import secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.migrate import migrate
 from deploy.postgres import Postgres
-from deploy.services import WORKERS, create_app, create_worker, protocol
+from deploy.services import SERVICES, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Server
 from deploy.settings import Environment
 from services.programmes import commands
@@ -98,7 +98,7 @@ class Platform:
     def _start_apps(self) -> str:
         """The services first, on ports of their own; the gateway last, on the port that callers know."""
         urls = {}
-        for name in WORKERS:
+        for name in SERVICES:
             urls[f"{name}_url"] = self._stack.enter_context(Server(create_app(name, self.environment))).url
         port = self._port or _free_port()
         self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}", **urls})

@@ -16,10 +16,13 @@ from shared.messaging.worker import Worker
 
 Settings = Callable[[Environment], Any]
 
+SERVICES = ("programmes", "ingest", "measures")
+"""What stands behind the gateway: each an app and a worker."""
 WORKERS: Mapping[str, str] = {
     "programmes": "services.programmes.worker",
     "ingest": "services.ingest.worker",
     "measures": "services.measures.worker",
+    "gateway": "gateway.worker",
 }
 APPS: Mapping[str, tuple[str, Settings]] = {
     "programmes": ("services.programmes.app", Environment.programmes),

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
@@ -54,7 +55,20 @@ class Server:
         self.stop()
 
 
-class _Announcing(uvicorn.Server):
+class Serving(uvicorn.Server):
+    """uvicorn's server, which tells an app that it is closing before it waits for the answers under way.
+
+    An app with answers that never end by themselves has `state.closing`, to end them.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        closing: Callable[[], None] | None = getattr(getattr(self.config.app, "state", None), "closing", None)
+        if closing is not None:
+            closing()
+        await super().shutdown(sockets)
+
+
+class _Announcing(Serving):
     """A server that says when it has started."""
 
     def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:

@@ -16,6 +16,8 @@ from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
 from gateway.door import Door
 from gateway.limits import Limits
+from gateway.live import api as live
+from gateway.live.hub import Hub
 from gateway.openapi import Documents
 from gateway.proxy import Proxy
 from gateway.routes import Routes
@@ -27,6 +29,7 @@ from shared.service import create_service
 
 ROSTER_SECONDS = 0.5  # a revocation is felt everywhere within this and a reading
 AUDIT_SECONDS = 0.1
+LIVE_SECONDS = 0.2
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -47,6 +50,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     )
     proxy = Proxy(settings.upstreams, public_url=settings.issuer)
     roster, audit = Roster(database), AuditLog(database)
+    hub = Hub(database, roster.admits)
     visitors = Visitors(tokens, roster, Signer(settings.principal_private_key.get_secret_value()))
     door = Middleware(
         Door,
@@ -62,10 +66,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
         await roster.try_to_refresh()
+        await hub.try_to_turn()
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(repeat(roster.try_to_refresh, every=ROSTER_SECONDS, until=stop))
             tasks.create_task(repeat(audit.try_to_write, every=AUDIT_SECONDS, until=stop))
+            tasks.create_task(repeat(hub.try_to_turn, every=LIVE_SECONDS, until=stop))
             yield
             proxy.close()
             stop.set()
@@ -73,13 +79,14 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = create_service(
         settings,
         database=database,
-        routers=[access.router, documentation.router],
+        routers=[access.router, live.router, documentation.router],
         checks={"clients": roster.current},
         description=gateway.__doc__ or "",
         middleware=[door],
         beside=beside,
     )
-    app.state.tokens, app.state.limits = tokens, limits
+    app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
+    app.state.closing = hub.close
     app.state.documents = Documents(proxy)
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app

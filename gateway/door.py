@@ -149,7 +149,8 @@ class Door:
                     await self._roster.try_to_refresh()  # it has been committed: felt here before it is answered
             await send(message)
 
-        await self.app({**scope, "headers": headers}, receive, send_with_allowance)
+        state = scope["state"] | {"visitor": visit.visitor}
+        await self.app({**scope, "headers": headers, "state": state}, receive, send_with_allowance)
         return status
 
     def _note(self, scope: Scope, address: str, visitor: Visitor | None, status: int, *, writes: bool = False) -> None:

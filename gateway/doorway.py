@@ -9,6 +9,7 @@ import asyncio
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.live.stream import ABORT
 from gateway.problems import HeadersTooLarge, RequestTooSlow
 from shared.problems import MEDIA_TYPE, Problem, document
 
@@ -40,6 +41,7 @@ class Doorway(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"now": self.transport.abort}}
         self._expect()
 
     def on_headers_complete(self) -> None:

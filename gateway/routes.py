@@ -50,6 +50,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/clients/{client_id}/rotate", GATEWAY, POST="clients:write"),
     Row("/v1/clients/{client_id}/revoke", GATEWAY, POST="clients:write"),
     Row("/v1/audit", GATEWAY, GET="audit:read"),
+    Row("/v1/stream", GATEWAY, GET=ANY_CLIENT),
     # Rows in: submissions, returns, who has sent what
     Row(
         "/v1/submissions",

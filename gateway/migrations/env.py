@@ -1,6 +1,6 @@
 """Migrations of the database `gateway`."""
 
-from gateway.access.models import Base
+from gateway.models import Base
 from shared.migrations import run
 
 run(Base.metadata)

@@ -46,7 +46,10 @@ class ReturnPublished(Event, frozen=True, kw_only=True):
 
 
 class SubmissionCompleted(Event, frozen=True, kw_only=True):
-    """A submission was dealt with; `rows` counts what became of its rows and `returns` lists what it changed."""
+    """A submission was dealt with; `rows` counts what became of its rows and `returns` lists what it changed.
+
+    `organisations` are all that its rows are about, rejected ones too; empty where they are too many or none is known.
+    """
 
     TYPE = "nhs.psip.ingest.submission-completed.v1"
     TOPIC = Topic("ingest.submissions.v1", 3, False)
@@ -60,6 +63,7 @@ class SubmissionCompleted(Event, frozen=True, kw_only=True):
     rows: dict[str, int]
     faults_total: int
     returns: list[dict[str, Any]]
+    organisations: list[str] = []
     completed_at: Instant
 
 

@@ -21,7 +21,11 @@ class CellsChanged(Event, frozen=True, kw_only=True):
 
 
 class SignalDetected(Event, frozen=True, kw_only=True):
-    """A series began, changed or ended a special-cause signal (`variation` as on its chart)."""
+    """A series began, changed or ended a special-cause signal (`variation` as on its chart).
+
+    `small` says that a count of the chart is one that disclosure control would alter: only those who see exact figures
+    may be told. An event that does not say so may be such a one.
+    """
 
     TYPE = "nhs.psip.measures.signal-detected.v1"
     TOPIC = Topic("measures.signals.v1", 3, False)
@@ -33,6 +37,7 @@ class SignalDetected(Event, frozen=True, kw_only=True):
     variation: str
     rule: str | None = None
     state: Literal["detected", "resolved"] = "detected"
+    small: bool = True
     data_version: int
     detected_at: Instant
 

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, MetaData, create_engine, inspect, text
 from deploy.migrate import SCRIPTS, configuration, migrate
 
 MODELS = {name: f"services.{name}.models" for name in ("programmes", "ingest", "measures")} | {
-    "gateway": "gateway.access.models"
+    "gateway": "gateway.models"
 }
 # What PostgreSQL says of a schema, in its own words: more than Alembic compares (defaults, checks, index conditions).
 WORDS = {

@@ -31,6 +31,7 @@ POLICY: dict[str, dict[str, str]] = {
     "/v1/clients/{client_id}/rotate": {"POST": "clients:write"},
     "/v1/clients/{client_id}/revoke": {"POST": "clients:write"},
     "/v1/audit": {"GET": "audit:read"},
+    "/v1/stream": {"GET": ANY_CLIENT},
     "/v1/submissions": {"GET": S_READ, "POST": S_WRITE},
     "/v1/submissions/{id}": {"GET": S_READ, "DELETE": S_WRITE},
     "/v1/submissions/{id}/faults": {"GET": S_READ},

@@ -57,7 +57,7 @@ def judge(
 
 def _standing(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
     rows = session.execute(
-        select(Signal.id, Signal.organisation, Signal.measure, Signal.period, Signal.variation).where(
+        select(Signal.id, Signal.organisation, Signal.measure, Signal.period, Signal.variation, Signal.small).where(
             Signal.resolved_at.is_(None), Signal.organisation.in_(places)
         )
     )
@@ -122,7 +122,7 @@ def _resolved(
         if (one.organisation, one.measure) not in begun:
             yield SignalDetected(
                 organisation=one.organisation, measure=one.measure, period=one.period, variation=one.variation,
-                state="resolved", data_version=change, detected_at=instant,
+                state="resolved", small=one.small, data_version=change, detected_at=instant,
             )  # fmt: skip
 
 
@@ -130,5 +130,5 @@ def _begun(found: Mapping[tuple[str, str], _Found], change: int, instant: dateti
     for (organisation, measure), one in sorted(found.items()):
         yield SignalDetected(
             organisation=organisation, measure=measure, period=one.period, variation=one.variation, rule=one.rule,
-            data_version=change, detected_at=instant,
+            small=one.small, data_version=change, detected_at=instant,
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from gateway.access.models import Base
+from gateway.models import Base
 
 
 def test_the_migrated_database_is_what_the_models_say(database):

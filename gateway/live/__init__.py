@@ -1,0 +1,1 @@
+"""Live: what has just happened, told to those who may know of it, as a stream they hold open or by webhook."""

@@ -1,0 +1,151 @@
+"""One stream: a caller's connection, held open, on which it is told what it may know as it happens.
+
+A stream has a place in the log and nothing else: no queue, no thread, no session of the database. One that is read too
+slowly falls behind in the log, not in memory, and is broken off when it takes nothing for half a minute.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.live import sight
+from gateway.live.hub import Hub
+from gateway.live.kinds import RESET
+from gateway.live.noted import frame
+from gateway.live.sight import Wanted
+from gateway.visitors import Visitor
+from shared.db import now
+
+HEARTBEAT = 15.0  # seconds
+PATIENCE = 30.0  # seconds a reader may take nothing
+RETRY_MS = (500, 2500)  # after which a client comes back; each its own, so that they do not all come at once
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+ABORT = "psip.abort"
+"""The extension by which the gateway's doorway lets a connection be broken off that takes nothing any more."""
+
+
+class EventStream(Response):
+    """The answer that goes on. `last_event_id` is where the caller left off; None begins with the present."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        visitor: Visitor,
+        wanted: Wanted,
+        *,
+        last_event_id: str | None,
+        patience: float = PATIENCE,
+        heartbeat: float = HEARTBEAT,
+    ) -> None:
+        super().__init__()
+        self.client_id, self.generation, self.expires = (
+            visitor.principal.client_id,
+            visitor.generation,
+            visitor.expires,
+        )
+        self._hub, self._principal, self._wanted = hub, visitor.principal, wanted
+        self._last_event_id, self._patience, self._heartbeat = last_event_id, patience, heartbeat
+        self._position = 0
+        self._over = False
+        self._stirred = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something new in the log."""
+        self._stirred.set()
+
+    def end(self) -> None:
+        """Say no more: the client was revoked, its token has ended, it has hung up, or the gateway stops."""
+        self._over = True
+        self._stirred.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell, until the end."""
+        self._hub.join(self)
+        listener = asyncio.create_task(self._until_gone(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+            await self._tell(send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            if ABORT in scope.get("extensions", {}):
+                scope["extensions"][ABORT]["now"]()
+        finally:
+            self._hub.leave(self)
+            listener.cancel()
+
+    async def _until_gone(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.end()
+
+    async def _tell(self, send: Send) -> None:
+        await self._put(send, b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311 - it only spreads a crowd
+        await self._put(send, await self._begin())
+        while not self._over:
+            self._stirred.clear()
+            await self._tell_news(send)
+            try:
+                async with asyncio.timeout(self._heartbeat):
+                    await self._stirred.wait()
+            except TimeoutError:
+                await self._put(send, self._place())
+
+    async def _begin(self) -> bytes:
+        """Find the place to begin; what is said first is that place, or that something was missed."""
+        if self._last_event_id is None:
+            self._position = self._hub.bounds.newest
+            return self._place()
+        with suppress(ValueError):
+            self._position = _number(self._last_event_id)
+            if self._position > self._hub.bounds.newest:
+                await self._hub.turn()  # another replica may have read further than this one
+            if self._hub.bounds.holds(self._position):
+                return b": resumed\n\n"
+        return self._reset()
+
+    async def _tell_news(self, send: Send) -> None:
+        while not self._over and self._position < self._hub.bounds.newest:
+            if self._position < self._hub.bounds.forgotten:
+                await self._put(send, self._reset())
+                continue
+            page = await self._hub.since(self._position)
+            self._position = page[-1].position if page else self._hub.bounds.newest
+            body = b"".join(
+                one.frame(inside=seen.inside)
+                for one, seen in (
+                    (one, sight.view(one, self._principal, self._wanted, self._hub.places, now().date()))
+                    for one in page
+                )
+                if seen.visible
+            )
+            if body:
+                await self._put(send, body)
+
+    def _reset(self) -> bytes:
+        """Go on from the present, and say that what was in between is not known."""
+        bounds = self._hub.bounds
+        self._position = bounds.newest
+        return frame(RESET, bounds.newest, {"missed": True, "kept_after": bounds.forgotten, "newest": bounds.newest})
+
+    def _place(self) -> bytes:
+        """A heartbeat: a comment, and how far the log was read, so that a quiet client's place does not grow old."""
+        return b": %d\nid: %d\n\n" % (self._position, self._position)
+
+    async def _put(self, send: Send, body: bytes) -> None:
+        """Raises TimeoutError when the reader takes nothing for too long."""
+        async with asyncio.timeout(self._patience):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _number(text: str) -> int:
+    """A position, as the caller was given it. Raises ValueError for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError("not a position")
+    return int(text)
