@@ -20,7 +20,7 @@ setup: .venv/.ready
 demo: setup            ## the whole platform with plausible data: what it shows, and where
 	$(BIN)/psip demo
 
-test: .venv/.ready-dev ## every test; those that need Java are skipped, with the reason, where there is none
+test: .venv/.ready-dev ## every test; those that need Java or Node are skipped, with the reason, where there is none
 	$(BIN)/pytest
 
 check: .venv/.ready-dev ## style, types, and which way imports point
@@ -32,8 +32,9 @@ check: .venv/.ready-dev ## style, types, and which way imports point
 bench: .venv/.ready-dev ## the figures of benchmarks/results.md, each beside its limit
 	$(BIN)/python -m benchmarks
 
-contracts: setup       ## write the generated contracts anew
+contracts: setup       ## write the generated contracts anew (the TypeScript types where there is Node)
 	$(BIN)/psip contracts
+	@if command -v npm >/dev/null; then cd clients/typescript && npm ci --silent && npm run --silent generate; fi
 
 lock:                  ## resolve the requirements anew (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -1,4 +1,4 @@
-"""The examples in the documentation: fenced blocks marked ```bash run or ```python run, and what they should print.
+"""The examples in the documentation: fenced blocks marked ```bash run, ```python run or ```ts run, and what they print.
 
 The blocks of a language in one document run in order, as one session. A block ```text output right after one says
 what it prints: its lines, in that order, among what is printed; `…` stands for anything within a line.
@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LANGUAGES = ("bash", "python")
+"""Those of the guides; TypeScript is run where its client is built (`tests/journeys/test_typescript.py`)."""
+SAY = {"bash": 'echo "{0}"', "python": 'print("{0}", flush=True)', "ts": 'console.log("{0}");'}
 MARK = "=== example of line"
 
 
@@ -42,7 +44,7 @@ def examples(document: Path) -> Iterator[Example]:
         language, _, how = block["info"].strip().partition(" ")
         if how != "run":
             continue
-        assert language in LANGUAGES, f"{document.name}: nothing runs {language}"
+        assert language in SAY, f"{document.name}: nothing runs {language}"
         after = blocks[number + 1] if number + 1 < len(blocks) else None
         told = after is not None and after["info"] == "text output" and not text[block.end() : after.start()].strip()
         prints = tuple(line for line in after["body"].splitlines() if line.strip()) if told and after else ()
@@ -51,7 +53,7 @@ def examples(document: Path) -> Iterator[Example]:
 
 def script(session: list[Example]) -> str:
     """One script of a session's examples, with a mark before each in what it prints."""
-    say = {"bash": 'echo "{0}"', "python": 'print("{0}", flush=True)'}[session[0].language]
+    say = SAY[session[0].language]
     begin = "set -euo pipefail\n" if session[0].language == "bash" else ""
     return begin + "\n".join(f"{say.format(f'{MARK} {one.line}')}\n{one.code}" for one in session)
 

@@ -24,7 +24,7 @@ from services.measures.rules import drawing
 from shared.problems import Problem
 from tests.docs.examples import LANGUAGES, ROOT, Example, examples, printed_by, script
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "clients").glob("*/README.md")])
 NAMES = [str(one.relative_to(ROOT)) for one in DOCUMENTS]
 SESSIONS = [
     (name, language)

@@ -38,13 +38,13 @@ class Journey:
     def as_(self, role: str) -> Client:
         """The client of one of the demonstration's seven roles, or of one that was introduced."""
         if role not in self._clients:
-            self._clients[role] = self._stack.enter_context(Client(self.url, *self._secret(role)))
+            self._clients[role] = self._stack.enter_context(Client(self.url, *self.credentials(role)))
         return self._clients[role]
 
     def http(self, role: str) -> httpx.Client:
         """The same with nothing between: for what is not in the client, and for answers as they are."""
         if role not in self._https:
-            client_id, secret = self._secret(role)
+            client_id, secret = self.credentials(role)
             answer = httpx.post(
                 f"{self.url}/oauth2/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
             )
@@ -65,7 +65,7 @@ class Journey:
         answer = self.as_("national").post("/v1/clients", told)
         self._secrets[name] = (name, answer["client_secret"])
 
-    def _secret(self, name: str) -> tuple[str, str]:
+    def credentials(self, name: str) -> tuple[str, str]:
         if name not in self._secrets:
             self._secrets[name] = (ROLES[name].client_id, self._registered(name))
         return self._secrets[name]
