@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -86,9 +87,13 @@ def _changed(
 
 
 def read(
-    session: Session, *, codes: Iterable[str] | None = None, known_at: datetime | None = None
+    session: Session, *, codes: Iterable[str] | None = None, known_at: datetime | None = None, whole: bool = False
 ) -> list[rules.Organisation]:
-    """The organisations with their edges and successions, all or some, now or as known at an instant."""
+    """The organisations with their edges and successions, all or some, now or as known at an instant.
+
+    `whole` reads their attributes and provenance too, which questions about who lies where do without.
+    """
+    columns = _WHOLE if whole else _ORGANISATION
     edges: dict[str, list[contract.Edge]] = {}
     for child, *facts in session.execute(_edges(codes, known_at)):
         edges.setdefault(child, []).append(contract.Edge(**dict(zip(_EDGE, facts, strict=True))))
@@ -98,21 +103,25 @@ def read(
         successions.setdefault(predecessor, []).append(one)
     return [
         rules.Organisation(
-            **dict(zip(_ORGANISATION, row, strict=True)),
+            **dict(zip(columns, row[: len(columns)], strict=True)),
+            names=msgspec.convert(row.names, tuple[contract.Name, ...]) if row.names else (),
+            overrides=msgspec.convert(row.overrides, dict[str, contract.Override]) if row.overrides else {},
             edges=tuple(edges.get(row.code, ())),
             successions=tuple(successions.get(row.code, ())),
         )
-        for row in session.execute(_organisations(codes, known_at))
+        for row in session.execute(_organisations(columns, codes, known_at))
     ]
 
 
 _ORGANISATION = ("code", "name", "kind", "identifiers", "opened", "closed")
+_WHOLE = (*_ORGANISATION, "attributes", "source", "unverified")
 _EDGE = ("parent", "hierarchy", "start", "end", "recorded_at", "superseded_at")
 _SUCCESSION = ("successor", "on", "source", "unverified")
 
 
-def _organisations(codes: Iterable[str] | None, known_at: datetime | None) -> Any:
-    query = select(*(getattr(Organisation, name) for name in _ORGANISATION)).where(Organisation.known(known_at))
+def _organisations(columns: Iterable[str], codes: Iterable[str] | None, known_at: datetime | None) -> Any:
+    wanted = (getattr(Organisation, name) for name in (*columns, "names", "overrides"))
+    query = select(*wanted).where(Organisation.known(known_at))
     return query if codes is None else query.where(among(Organisation.code, codes))
 
 

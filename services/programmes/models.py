@@ -57,6 +57,12 @@ def _values(row: Base, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
+SEARCHED = (
+    "to_tsvector('simple', code || ' ' || name) || to_tsvector('simple', jsonb_path_query_array(names, '$[*].name'))"
+)
+"""What a search finds an organisation by: its code, and every name it ever had."""
+
+
 class Organisation(Recorded, Base):
     """Anything with a code, as it was known for a while.
 
@@ -68,16 +74,16 @@ class Organisation(Recorded, Base):
     code: Mapped[str]
     name: Mapped[str]
     kind: Mapped[str]
+    names: Mapped[list[Any]]
     identifiers: Mapped[dict[str, Any]]
     opened: Mapped[date | None]
     closed: Mapped[date | None]
     attributes: Mapped[dict[str, Any]]
     source: Mapped[str]
     unverified: Mapped[bool]
+    overrides: Mapped[dict[str, Any]]
     fingerprint: Mapped[str]
-    search: Mapped[str] = mapped_column(
-        TSVECTOR, Computed("to_tsvector('simple', code || ' ' || name)", persisted=True)
-    )
+    search: Mapped[str] = mapped_column(TSVECTOR, Computed(SEARCHED, persisted=True))
 
     __table_args__ = (
         _one_current("organisation", "code"),
@@ -301,9 +307,14 @@ class Answer(Base):
 
 
 class Load(Base):
-    """A catalogue that was loaded, by the hash of its content: the same content is not loaded twice."""
+    """A catalogue that was loaded, by the hash of its content: the same content is not loaded twice.
+
+    `organisations` has the hash of what it said of each: what it says as before is not said again over what was
+    learned since.
+    """
 
     __tablename__ = "catalogue_load"
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
+    organisations: Mapped[dict[str, Any]]
     loaded_at: Mapped[datetime]

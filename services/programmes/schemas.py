@@ -86,11 +86,29 @@ class Feeds(Page):
     items: list[Entry]
 
 
+class NameShown(Shown):
+    """What an organisation was called from `start` until the day before `end`, and when that was learned."""
+
+    name: str
+    start: date | None
+    end: date | None
+    recorded_at: datetime | None
+
+
+class OverrideShown(Shown):
+    """A fact that is kept by hand, whatever files and catalogues say."""
+
+    reason: str
+    by: str
+    at: datetime
+
+
 class Organisation(Shown):
     """Anything with a code."""
 
     code: str
-    name: str
+    name: str = Field(description="What it was called on the day asked about.")
+    names: list[NameShown] = Field(description="All its names, where a change of name is known.")
     kind: str
     identifiers: dict[str, str]
     opened: date | None
@@ -99,6 +117,7 @@ class Organisation(Shown):
     attributes: dict[str, Any]
     source: str
     unverified: bool
+    overrides: dict[str, OverrideShown] = Field(description="The facts kept by hand, and why.")
     recorded_at: datetime
 
 

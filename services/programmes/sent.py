@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from services.programmes.rules.organisations import Organisation
 from services.programmes.schemas import AnnotationKind, Day, OdsCode, Slug, Stage, Words
 from shared.contracts.programmes import Edge, Succession
+from shared.contracts.programmes import Name as NameOf
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
@@ -215,13 +216,22 @@ class SuccessionSent(Document):
     unverified: bool = False
 
 
+class NameSent(Document):
+    """What an organisation was called from `start` until the day before `end`."""
+
+    name: Name
+    start: Day | None = None
+    end: Day | None = None
+
+
 class OrganisationSent(Document):
     """The whole of what is true of an organisation; an edge or succession it does not name no longer holds."""
 
     IGNORED: ClassVar[frozenset[str]] = ADDED | {"open", "at", "within", "predecessors"}
 
-    code: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_-]{2,12}$")]
+    code: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_-]{2,16}$")]
     name: Name
+    names: list[NameSent] = Field(default=[], description="All its names with their days, the last of them `name`.")
     kind: Literal["region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice"]
     identifiers: dict[str, str] = {}
     opened: Day | None = None
@@ -231,12 +241,16 @@ class OrganisationSent(Document):
     attributes: dict[str, Any] = {}
     source: str = ""
     unverified: bool = False
+    overrides: dict[str, Any] | None = Field(
+        default=None, description="The facts that stay kept by hand, as shown; all that are so now, if left out."
+    )
 
     def state(self) -> Organisation:
         """The organisation as the rules have it."""
-        facts = self.model_dump(exclude={"edges", "successors"})
+        facts = self.model_dump(exclude={"names", "edges", "successors", "overrides"})
         return Organisation(
             **facts,
+            names=tuple(NameOf(**one.model_dump()) for one in self.names),
             edges=tuple(Edge(**edge.model_dump()) for edge in self.edges),
             successions=tuple(Succession(**one.model_dump()) for one in self.successors),
         )

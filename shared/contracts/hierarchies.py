@@ -1,21 +1,53 @@
-"""Which hierarchies are followed downwards from a kind of organisation, to find what lies within it.
+"""One rule for who lies within whom, followed by every service.
 
-Hierarchies do not mix: a safety-collaborative footprint is a list of organisations, not a roll-up of ICBs, so a trust
-whose ICB lies in one footprint may itself lie in another.
+An organisation is placed in a hierarchy by its own edge in it. Where it has none on a day it is where its parent is:
+the parent in the first of the hierarchies it `INHERITS` through in which it has one that day. So on any day it has one
+place in each hierarchy at most, and a total over members counts each of them once. A safety-collaborative footprint
+is a list of organisations, not a roll-up of ICBs: a trust that is listed lies where it is listed, wherever its ICB
+lies; a care home that nobody listed lies where its ICB does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-_NATIONAL = ("national", "region", "icb", "provider")
-DOWNWARDS: Mapping[str, tuple[str, ...]] = {
-    "national": _NATIONAL,
-    "region": _NATIONAL,
-    "icb": ("icb", "provider"),
-    "hin": ("psc", "provider"),
+INHERITS: Mapping[str, tuple[str, ...]] = {
+    "provider": (),
+    "icb": ("provider",),
+    "region": ("icb", "provider"),
+    "psc": ("icb", "provider"),
+    "national": ("region", "icb", "psc", "provider"),
 }
-"""By kind of organisation; see `downwards` for the others."""
+"""For each hierarchy, through which others a place in it is inherited, in the order in which they are asked."""
+
+HIERARCHY_OF: Mapping[str, str] = {"national": "national", "region": "region", "icb": "icb", "hin": "psc"}
+"""The hierarchy at whose top an organisation of a kind stands; those of other kinds hold their own sites."""
+
+Parent = Callable[[str, str], str | None]
+"""The parent of a code by its own edge in a hierarchy, on the day asked about; None if it had none."""
+
+
+def followed(hierarchy: str) -> tuple[str, ...]:
+    """The hierarchies whose edges place an organisation in this one; the first in which it has a parent does."""
+    return (hierarchy, *INHERITS.get(hierarchy, ("provider",)))
 
 
 def downwards(kind: str) -> tuple[str, ...]:
-    """The hierarchies whose edges lead to what lies within an organisation of this kind: for most, their own sites."""
-    return DOWNWARDS.get(kind, ("provider",))
+    """The hierarchies whose edges lead to what lies within an organisation of this kind: the same rule, read down.
+
+    An edge counts unless the one it leads to has, on that day, an edge in a hierarchy that comes before it here.
+    """
+    return followed(HIERARCHY_OF.get(kind, "provider"))
+
+
+def chain(code: str, hierarchy: str, parent: Parent) -> tuple[str, ...]:
+    """Everything that holds an organisation in a hierarchy, nearest first, its own place or an inherited one."""
+    found: list[str] = []
+    seen, one = {code}, code
+    while True:
+        steps = ((way, parent(one, way)) for way in followed(hierarchy))
+        way, above = next(((way, above) for way, above in steps if above is not None), (hierarchy, None))
+        if above is None or above in seen:
+            return tuple(found)
+        seen.add(above)
+        if way == hierarchy:
+            found.append(above)
+        one = above

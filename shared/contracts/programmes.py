@@ -32,6 +32,23 @@ class Succession(msgspec.Struct, frozen=True, kw_only=True):
     unverified: bool = False
 
 
+class Name(msgspec.Struct, frozen=True, kw_only=True):
+    """What the organisation was called from `start` until the day before `end` (open if absent)."""
+
+    name: str
+    start: date | None = None
+    end: date | None = None
+    recorded_at: Instant | None = None
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that somebody keeps by hand, whatever files and catalogues say: why, who, and since when."""
+
+    reason: str
+    by: str
+    at: Instant
+
+
 class OrganisationChanged(Event, frozen=True, kw_only=True):
     """An organisation was registered, renamed, moved, merged or closed; this is all that is now known of it."""
 
@@ -42,6 +59,7 @@ class OrganisationChanged(Event, frozen=True, kw_only=True):
     code: str
     name: str
     kind: str
+    names: list[Name] = []
     identifiers: dict[str, str] = {}
     opened: date | None = None
     closed: date | None = None
@@ -50,6 +68,7 @@ class OrganisationChanged(Event, frozen=True, kw_only=True):
     attributes: dict[str, Any] = {}
     source: str = ""
     unverified: bool = False
+    overrides: dict[str, Override] = {}
     recorded_at: Instant
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import Organisation
 from services.measures.problems import UnknownOrganisation
-from shared.contracts.hierarchies import DOWNWARDS, downwards
+from shared.contracts.hierarchies import HIERARCHY_OF, INHERITS, chain, downwards
 from shared.principal import Principal
 
 Basis = Literal["as_was", "as_is_now"]
@@ -19,7 +19,7 @@ Basis = Literal["as_was", "as_is_now"]
 _COLUMNS = select(Organisation.code, Organisation.name, Organisation.kind)
 _NEARNESS = {"trust": 1, "care_home_provider": 1, "icb": 2, "hin": 3, "region": 4, "national": 5}
 ENGLAND = "ENGLAND"
-AGGREGATES = frozenset(DOWNWARDS) | {"care_home_provider"}
+AGGREGATES = frozenset(HIERARCHY_OF) | {"care_home_provider"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,48 +120,57 @@ def ancestors(session: Session, of: Place, *, today: date) -> list[str]:
     rows = session.execute(
         text(
             """
-            with recursive above (code) as (
-                select e.parent from edge e where e.child = :code and e.superseded_at is null
+            with recursive above (child, hierarchy, parent) as (
+                select e.child, e.hierarchy, e.parent from edge e where e.child = :code and e.superseded_at is null
                    and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
                 union
-                select e.parent from above a join edge e on e.child = a.code and e.superseded_at is null
+                select e.child, e.hierarchy, e.parent from above a
+                  join edge e on e.child = a.parent and e.superseded_at is null
                    and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
             )
-            select a.code, o.kind from above a left join organisation o on o.code = a.code
+            select a.child, a.hierarchy, a.parent, o.kind from above a left join organisation o on o.code = a.parent
             """
         ),
         {"code": of.code, "today": today},
     )
-    found = sorted((_NEARNESS.get(row.kind, 0), row.code) for row in rows)
-    return [code for _, code in found if code != of.code] + ([] if of.code == ENGLAND else [ENGLAND])
+    steps = {(row.child, row.hierarchy): (row.parent, _NEARNESS.get(row.kind, 0)) for row in rows}
+    nearness = dict(steps.values())
+    above = {code for way in INHERITS for code in chain(of.code, way, lambda *step: steps.get(step, (None,))[0])}
+    found = sorted(above - {of.code, ENGLAND}, key=lambda code: (nearness[code], code))
+    return found + ([] if of.code == ENGLAND else [ENGLAND])
 
 
 def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]]:
     """What lies within each of these, and when."""
-    reach = [(one.code, step) for one in of for step in downwards(one.kind)]
+    reach = [(one.code, step, rank) for one in of for rank, step in enumerate(downwards(one.kind))]
     if not reach:
         return {one.code: [] for one in of}
-    roots, steps = zip(*reach, strict=True)
+    roots, steps, ranks = zip(*reach, strict=True)
     rows = session.execute(
         text(
             """
-            with recursive reach (root, hierarchy) as (
-                select * from unnest(cast(:roots as text[]), cast(:steps as text[]))
-            ), within (root, code, first, last) as (
-                select distinct root, root, date '-infinity', date 'infinity' from reach
+            with recursive reach (root, hierarchy, rank) as (
+                select * from unnest(cast(:roots as text[]), cast(:steps as text[]), cast(:ranks as int[]))
+            ), within (root, code, days) as (
+                select distinct root, root, daterange(null, null) from reach
                 union
-                select w.root, e.child, greatest(w.first, coalesce(e.start, '-infinity')),
-                       least(w.last, coalesce(e."end", 'infinity'))
+                select w.root, e.child, stretch
                 from within w join edge e on e.parent = w.code join reach r on r.root = w.root
                  and r.hierarchy = e.hierarchy
-                where e.superseded_at is null
-                  and greatest(w.first, coalesce(e.start, '-infinity')) < least(w.last, coalesce(e."end", 'infinity'))
+                cross join lateral unnest(
+                    datemultirange(w.days * daterange(e.start, e."end")) - coalesce((
+                        select range_agg(daterange(nearer.start, nearer."end"))
+                        from edge nearer join reach before on before.root = w.root
+                         and before.hierarchy = nearer.hierarchy and before.rank < r.rank
+                        where nearer.child = e.child and nearer.superseded_at is null
+                    ), '{}')
+                ) as stretch
+                where e.superseded_at is null and (w.days && daterange(e.start, e."end"))
             )
-            select root, code, nullif(first, '-infinity') as first, nullif(last, 'infinity') as last
-            from within where code <> root
+            select root, code, lower(days) as first, upper(days) as last from within where code <> root
             """
         ),
-        {"roots": list(roots), "steps": list(steps)},
+        {"roots": list(roots), "steps": list(steps), "ranks": list(ranks)},
     )
     found: dict[str, list[Membership]] = {one.code: [] for one in of}
     for row in rows:

@@ -122,7 +122,9 @@ def register_organisations(
     """
     act = commands.Act(caller.who, now(), reason)
     if isinstance(body, list):
-        written = commands.register_organisations(session, [one.state() for one in body], act, caller=caller)
+        written = commands.register_organisations(
+            session, [one.state() for one in body], act, caller=caller, keeping=_keeping(*body)
+        )
         unchanged = len(body) - written.registered - written.changed
         return keep(
             request, answer_with_etag(request, {**written._asdict(), "unchanged": unchanged}, status=201), session
@@ -148,7 +150,11 @@ def change_organisation(
     kept: Remembered,
     reason: Why = None,
 ) -> Response:
-    """Change an organisation: send the whole of what is true of it. What it was stays on record."""
+    """Change an organisation: send the whole of what is true of it. What it was stays on record.
+
+    What you change of one that the national catalogue or a file tells of is kept against them from then on, and so
+    needs a `reason`; leave a fact out of `overrides` to let them say it again.
+    """
     commands.take_turn(session, queries.organisations.KIND, code)
     before = queries.organisations.one(session, kept.known(session), code, at=caller.today)
     if body.code != before["code"]:
@@ -156,7 +162,13 @@ def change_organisation(
             "a code stays with its organisation", errors=[{"pointer": "/code", "message": "stays"}]
         )
     demand_match(request, before)
-    commands.register_organisations(session, [body.state()], commands.Act(caller.who, now(), reason), caller=caller)
+    act = commands.Act(caller.who, now(), reason)
+    commands.register_organisations(session, [body.state()], act, caller=caller, keeping=_keeping(body))
     return answer_with_etag(
         request, queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
     )
+
+
+def _keeping(*sent_ones: sent.OrganisationSent) -> dict[str, frozenset[str]]:
+    """Which facts are to stay kept by hand, for the organisations of which that was said."""
+    return {one.code: frozenset(one.overrides) for one in sent_ones if one.overrides is not None}

@@ -12,6 +12,7 @@ from services.programmes.commands.measures import (
     redraft_measure,
     retire_measure,
 )
+from services.programmes.commands.organisation_files import Difference, load_organisations
 from services.programmes.commands.organisations import Written, register_organisations
 from services.programmes.commands.programmes import (
     register_programme,
@@ -23,6 +24,7 @@ from services.programmes.commands.repeats import remember
 
 __all__ = [
     "Act",
+    "Difference",
     "Joining",
     "Loaded",
     "Note",
@@ -33,6 +35,7 @@ __all__ = [
     "draft_measure",
     "enrol",
     "load_catalogue",
+    "load_organisations",
     "move_on",
     "proposal",
     "publish_measure",

@@ -12,23 +12,30 @@ from sqlalchemy.orm import Session
 from services.programmes.commands import entries, organisations
 from services.programmes.commands.audit import Act
 from services.programmes.commands.entries import Version
+from services.programmes.hierarchy import read
 from services.programmes.models import Feed, Load, Measure, Programme, Target
+from services.programmes.rules import statements
 from services.programmes.rules.catalogue import Catalogue
 from services.programmes.rules.documents import programme_document
 from services.programmes.rules.national_organisations import ENGLAND
+from services.programmes.rules.organisations import Organisation
 
 CATALOGUE = "catalogue"
 """Under this name the loading of the catalogue stands in the audit."""
 
 
 class Loaded(NamedTuple):
-    """How many of each were written; all zero when the catalogue is the one that was loaded last."""
+    """How many of each were written; all zero when the catalogue is the one that was loaded last.
+
+    `kept` are the facts about organisations that are kept by hand, against what the catalogue now says.
+    """
 
     organisations: int = 0
     feeds: int = 0
     programmes: int = 0
     measures: int = 0
     targets: int = 0
+    kept: int = 0
 
 
 def load_catalogue(session: Session, catalogue: Catalogue, *, now: datetime) -> Loaded:
@@ -38,11 +45,15 @@ def load_catalogue(session: Session, catalogue: Catalogue, *, now: datetime) -> 
     changed without a new version.
     """
     sha256 = entries.fingerprint(msgspec.to_builtins(catalogue))
-    latest = session.scalars(select(Load.sha256).order_by(Load.loaded_at.desc()).limit(1)).first()
-    if latest == sha256:
+    latest = session.scalars(select(Load).order_by(Load.loaded_at.desc()).limit(1)).first()
+    if latest is not None and latest.sha256 == sha256:
         return Loaded()
     act = Act(CATALOGUE, now, f"national catalogue {sha256[:12]}")
-    written = organisations.write(session, catalogue.organisations, act)
+    prints = {one.code: organisations.state_fingerprint(one) for one in catalogue.organisations}
+    said = latest.organisations if latest is not None else {}
+    news = [one for one in catalogue.organisations if said.get(one.code) != prints[one.code]]
+    states, kept = _beside_what_is_kept(session, news)
+    written = organisations.write(session, states, act)
     programmes = {
         name: programme_document(programme, catalogue.programme_sets)
         for name, programme in catalogue.programmes.items()
@@ -54,9 +65,17 @@ def load_catalogue(session: Session, catalogue: Catalogue, *, now: datetime) -> 
         measures=entries.write(session, Measure, [_reviewed(one) for one in _versions(catalogue.measures)], act),
         targets=entries.write(session, Target, _versions(catalogue.targets), act),
     )
-    done = insert(Load).values(sha256=sha256, loaded_at=now)
+    done = insert(Load).values(sha256=sha256, loaded_at=now, organisations=prints)
     session.execute(done.on_conflict_do_update(index_elements=["sha256"], set_={"loaded_at": now}))
-    return loaded
+    return loaded._replace(kept=kept)
+
+
+def _beside_what_is_kept(session: Session, states: Iterable[Organisation]) -> tuple[list[Organisation], int]:
+    """The states without what they would change of facts kept by hand, and how many such facts there are."""
+    states = list(states)
+    held = {one.code: one for one in read(session, codes=[one.code for one in states], whole=True)}
+    found = [statements.kept(held[one.code], one) if one.code in held else (one, ()) for one in states]
+    return [state for state, _ in found], sum(len(names) for _, names in found)
 
 
 def _versions(documents: Mapping[str, Mapping[str, Any]]) -> list[Version]:

@@ -1,7 +1,7 @@
 """Organisations: registered, renamed, moved, merged, closed - one or seventy thousand by the same few statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,15 +17,16 @@ from services.programmes.footprint import NATIONAL, Footprint
 from services.programmes.hierarchy import read
 from services.programmes.models import Recorded, among
 from services.programmes.problems import InvalidOrganisation
+from services.programmes.rules import statements
 from services.programmes.rules.organisations import Organisation, problems
-from shared.contracts.programmes import Edge, OrganisationChanged, Succession
+from shared.contracts.programmes import Edge, Name, OrganisationChanged, Override, Succession
 from shared.db import driver
 from shared.messaging.outbox import publish
 
 _LOCK = 0x05_01_B0_02
 _ORGANISATIONS = (
-    "COPY organisation (code, name, kind, identifiers, opened, closed, attributes, source, unverified, fingerprint,"
-    " recorded_at) FROM STDIN"
+    "COPY organisation (code, name, kind, names, identifiers, opened, closed, attributes, source, unverified,"
+    " overrides, fingerprint, recorded_at) FROM STDIN"
 )
 _EDGES = 'COPY edge (child, parent, hierarchy, start, "end", recorded_at) FROM STDIN'
 _SUCCESSIONS = 'COPY succession (predecessor, successor, "on", source, unverified, recorded_at) FROM STDIN'
@@ -49,23 +50,46 @@ class Written(NamedTuple):
 
 
 def register_organisations(
-    session: Session, states: Sequence[Organisation], act: Act, *, caller: Footprint | None = None
+    session: Session,
+    states: Sequence[Organisation],
+    act: Act,
+    *,
+    caller: Footprint | None = None,
+    keeping: Mapping[str, Collection[str]] | None = None,
 ) -> Written:
     """Make these the current states of their organisations, as `write` does, if the registry then makes sense.
 
     Raises NotYours unless the caller (None: the operator) acts for each of them, or for every parent of a new one;
-    InvalidOrganisation, naming every place, for a parent or successor that is not registered, overlapping edges, a
-    cycle, or an identifier that names two organisations.
+    InvalidOrganisation, naming every place, for a parent or successor that is not registered, overlapping edges or
+    names, a cycle, or an identifier that names two organisations. What a caller changes of an organisation that a
+    catalogue or a file tells of is kept by hand from then on, and so needs a reason; `keeping` has the facets that
+    stay so of an organisation, where not all do.
     """
-    _one_at_a_time(session)
+    one_at_a_time(session)
     stated = {state.code: state for state in states}
     if len(stated) < len(states):
         raise InvalidOrganisation("the same code is given twice: give each organisation once")
     before = _around(session, stated)
     if caller is not None:
         _demand_right(caller, stated, before)
+        stated = {code: _by_hand(before.get(code), state, act, keeping or {}) for code, state in stated.items()}
     _demand_sense(stated, before)
-    return write(session, states, act)
+    return write(session, list(stated.values()), act)
+
+
+def _by_hand(
+    before: Organisation | None, state: Organisation, act: Act, keeping: Mapping[str, Collection[str]]
+) -> Organisation:
+    """The state with what somebody changed of it kept by hand from now on: files and catalogues leave it alone."""
+    if before is None or before.source == "":
+        return state
+    kept = {name: one for name, one in before.overrides.items() if name in keeping.get(state.code, before.overrides)}
+    state = msgspec.structs.replace(state, overrides=kept)
+    override = Override(reason=act.why or "", by=act.who, at=act.at)
+    if statements.changed(before, state) and not act.why:
+        message = f"{state.code} is told of by {before.source!r}: say why this is kept against it (reason)"
+        raise InvalidOrganisation(message, errors=[{"parameter": "reason", "message": message}])
+    return statements.curated(before, state, override)
 
 
 def _around(session: Session, stated: Mapping[str, Organisation]) -> dict[str, Organisation]:
@@ -78,7 +102,7 @@ def _around(session: Session, stated: Mapping[str, Organisation]) -> dict[str, O
     wanted |= {edge.parent for one in stated.values() for edge in one.edges}
     found: dict[str, Organisation] = {}
     while wanted:
-        found |= {one.code: one for one in read(session, codes=wanted)}
+        found |= {one.code: one for one in read(session, codes=wanted, whole=True)}
         wanted = {edge.parent for code in wanted if code in found for edge in found[code].edges} - found.keys()
     # Successors are only asked whether they exist.
     steps = {step.successor for one in found.values() for step in one.successions} - found.keys()
@@ -113,11 +137,12 @@ def write(session: Session, states: Sequence[Organisation], act: Act) -> Written
     A state is the whole of what is true: an edge or succession it does not name is superseded, and keeps its place in
     the past. Every organisation that changed is audited and published with its whole new state.
     """
-    _one_at_a_time(session)
+    one_at_a_time(session)
     prints = {state.code: state_fingerprint(state) for state in states}
     stored = _fingerprints(session, list(prints))
     fresh = {state.code: state for state in states if stored.get(state.code) != prints[state.code]}
     known = _known(session, [code for code in fresh if code in stored])
+    fresh = {code: _learned(state, known.rows.get(code), act) for code, state in fresh.items()}
     _supersede(session, fresh, known, act)
     _insert(session, fresh, known, prints, act)
     events = {code: _event(state, known, act) for code, state in fresh.items()}
@@ -130,6 +155,7 @@ def state_fingerprint(state: Organisation) -> str:
     """The hash of what is said of an organisation, whenever it was learned."""
     edges = [edge for edge in state.edges if edge.superseded_at is None]
     said = msgspec.to_builtins(state) | {
+        "names": sorted(repr(_name_key(one)) for one in state.names),
         "edges": sorted(repr(_edge_key(edge)) for edge in edges),
         "successions": sorted(repr(_succession_key(one)) for one in state.successions),
     }
@@ -143,7 +169,8 @@ def state_of(session: Session, code: str) -> OrganisationChanged | None:
     return None if row is None else _stated(row, known)
 
 
-def _one_at_a_time(session: Session) -> None:
+def one_at_a_time(session: Session) -> None:
+    """Wait until nobody else is changing organisations, and keep others waiting until the transaction ends."""
     # Positions of the audit are given out before they are committed: two writers side by side could commit the higher
     # first, and whoever remembers the organisations up to it would never look for the lower.
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
@@ -180,8 +207,26 @@ def _edge_key(edge: Edge | models.Edge) -> tuple[Any, ...]:
     return (edge.parent, edge.hierarchy, edge.start, edge.end)
 
 
+def _name_key(one: Name) -> tuple[Any, ...]:
+    return (one.name, one.start, one.end)
+
+
 def _succession_key(one: Succession | models.Succession) -> tuple[Any, ...]:
     return (one.successor, one.on, one.source, one.unverified)
+
+
+def _learned(state: Organisation, row: models.Organisation | None, act: Act) -> Organisation:
+    """The state with the instant at which each of its names was learned."""
+    if not state.names:
+        return state
+    held = _names(row) if row is not None else []
+    since = {_name_key(one): one.recorded_at for one in held}
+    names = (msgspec.structs.replace(one, recorded_at=since.get(_name_key(one)) or act.at) for one in state.names)
+    return msgspec.structs.replace(state, names=tuple(names))
+
+
+def _names(row: models.Organisation) -> list[Name]:
+    return msgspec.convert(row.names, list[Name])
 
 
 def _supersede(session: Session, fresh: Mapping[str, Organisation], known: Known, act: Act) -> None:
@@ -229,9 +274,12 @@ def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> No
 
 
 def _organisation_row(one: Organisation, printed: str, act: Act) -> Sequence[Any]:
-    identifiers, attributes = orjson.dumps(one.identifiers).decode(), orjson.dumps(one.attributes).decode()
-    facts = (one.code, one.name, one.kind, identifiers, one.opened, one.closed, attributes, one.source, one.unverified)
-    return (*facts, printed, act.at)
+    names, identifiers, attributes, overrides = (
+        orjson.dumps(msgspec.to_builtins(part)).decode()
+        for part in (one.names, one.identifiers, one.attributes, one.overrides)
+    )
+    facts = (one.code, one.name, one.kind, names, identifiers, one.opened, one.closed, attributes, one.source)
+    return (*facts, one.unverified, overrides, printed, act.at)
 
 
 def _edge_rows(one: Organisation, known: Known, act: Act) -> Iterator[Sequence[Any]]:
@@ -256,7 +304,8 @@ def _event(state: Organisation, known: Known, act: Act) -> OrganisationChanged:
         kept = row.superseded_at is None and said.pop(_edge_key(row), None) is not None
         edges.append(_edge(row, None if kept else row.superseded_at or act.at))
     edges += [msgspec.structs.replace(edge, recorded_at=act.at) for edge in said.values()]
-    facts = msgspec.structs.asdict(state) | {"edges": edges, "successions": list(state.successions)}
+    facts = msgspec.structs.asdict(state)
+    facts |= {"edges": edges, "successions": list(state.successions), "names": list(state.names)}
     return OrganisationChanged(**facts, recorded_at=act.at)
 
 
@@ -276,6 +325,7 @@ def _stated(row: models.Organisation, known: Known) -> OrganisationChanged:
         code=row.code,
         name=row.name,
         kind=row.kind,
+        names=_names(row),
         identifiers=row.identifiers,
         opened=row.opened,
         closed=row.closed,
@@ -287,6 +337,7 @@ def _stated(row: models.Organisation, known: Known) -> OrganisationChanged:
         attributes=row.attributes,
         source=row.source,
         unverified=row.unverified,
+        overrides=msgspec.convert(row.overrides, dict[str, Override]),
         recorded_at=row.recorded_at,
     )
 

@@ -101,10 +101,11 @@ def successors(
 
 
 def shown(row: Organisation, at: date) -> dict[str, Any]:
-    """An organisation with its identifiers and provenance; `open` says whether it was on the day."""
+    """An organisation with its identifiers and provenance, as it was called on the day and whether it was open."""
     return {
         "code": row.code,
-        "name": row.name,
+        "name": _called(row, at),
+        "names": row.names,
         "kind": row.kind,
         "identifiers": row.identifiers,
         "opened": row.opened,
@@ -113,8 +114,15 @@ def shown(row: Organisation, at: date) -> dict[str, Any]:
         "attributes": row.attributes,
         "source": row.source,
         "unverified": row.unverified,
+        "overrides": row.overrides,
         "recorded_at": row.recorded_at,
     }
+
+
+def _called(row: Organisation, at: date) -> str:
+    day = at.isoformat()
+    held = (one for one in row.names if (one["start"] or "") <= day and (one["end"] is None or day < one["end"]))
+    return next((str(one["name"]) for one in held), row.name)
 
 
 def _open(at: date) -> Sequence[Any]:

@@ -1,9 +1,9 @@
 """Questions about organisations at a date: who belonged to what, what became of whom. Pure values, no clock.
 
 A hierarchy (`icb`, `region`, `psc`, `provider`, `national`) is a set of dated edges from an organisation to its
-parent. At any date an organisation has at most one parent of its own in a hierarchy. Where it has none it inherits
-the nearest one by `INHERITS`: a site sits in the ICB and the footprint of its trust, a care home in the region of its
-ICB. So on any day everything has one place in each hierarchy, and a total over members counts each of them once.
+parent. At any date an organisation has at most one parent of its own in a hierarchy. Where it has none it inherits one
+(`shared.contracts.hierarchies`): a site sits in the ICB and the footprint of its trust, a care home in the region of
+its ICB. So on any day everything has one place in each hierarchy, and a total over members counts each of them once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,16 +12,8 @@ from itertools import pairwise
 
 import msgspec
 
-from shared.contracts.programmes import Edge, Succession
-
-INHERITS: Mapping[str, tuple[str, ...]] = {
-    "provider": (),
-    "icb": ("provider",),
-    "region": ("icb", "provider"),
-    "psc": ("provider", "icb"),
-    "national": ("region", "icb", "psc", "provider"),
-}
-"""For each hierarchy, through which others an organisation without its own edge inherits; of two as near, the first."""
+from shared.contracts.hierarchies import INHERITS, chain, followed
+from shared.contracts.programmes import Edge, Name, Override, Succession
 
 HIERARCHIES = tuple(INHERITS)
 
@@ -31,11 +23,14 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
 
     `opened` and `closed` are its first and last day, both included; None where not known, or still open.
     `identifiers` are its other names in other registers (`{"cqc": "1-1234567890"}`); any of them finds it.
+    `names` are what it was called and when, the last of them `name`; empty where no change of name is known.
+    `overrides` are the facts kept by hand, by facet (see `rules.statements`).
     """
 
     code: str
     name: str
     kind: str
+    names: tuple[Name, ...] = ()
     identifiers: dict[str, str] = {}
     opened: date | None = None
     closed: date | None = None
@@ -44,6 +39,11 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, object] = {}
     source: str = ""
     unverified: bool = False
+    overrides: dict[str, Override] = {}
+
+    def called(self, at: date) -> str:
+        """Its name on that day."""
+        return next((one.name for one in self.names if _holds(one, at)), self.name)
 
     def exists(self, at: date) -> bool:
         """Whether it was open on that day."""
@@ -80,30 +80,18 @@ class Organisations:
 
     def parent(self, code: str, hierarchy: str, at: date) -> str | None:
         """The one parent in the hierarchy on that day, its own or inherited; None if it had none."""
-        tier, seen = [code], {code}
-        while tier:
-            for one in tier:
-                own = self._own(one, hierarchy, at)
-                if own is not None:
-                    return own
-            above = [self._own(one, other, at) for one in tier for other in INHERITS.get(hierarchy, ("provider",))]
-            tier = [one for one in dict.fromkeys(above) if one is not None and one not in seen]
-            seen.update(tier)
-        return None
+        return next(iter(self._chain(code, hierarchy, at)), None)
 
     def ancestors(self, code: str, at: date, hierarchy: str | None = None) -> tuple[tuple[str, str], ...]:
         """Everything above it on that day as (hierarchy, code), each once, nearest first.
 
         One hierarchy is a chain (a site, its trust, the trust's group); without one, every hierarchy is followed.
         """
-        found: dict[tuple[str, str], None] = {}
-        for one in HIERARCHIES if hierarchy is None else (hierarchy,):
-            above, seen = self.parent(code, one, at), {code}
-            while above is not None and above not in seen:
-                found[one, above] = None
-                seen.add(above)
-                above = self._own(above, one, at)
-        return tuple(found)
+        ways = HIERARCHIES if hierarchy is None else (hierarchy,)
+        return tuple((way, above) for way in ways for above in self._chain(code, way, at))
+
+    def _chain(self, code: str, hierarchy: str, at: date) -> tuple[str, ...]:
+        return chain(code, hierarchy, lambda one, way: self._own(one, way, at))
 
     def members(self, code: str, at: date, *, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
         """The codes of all that lay within it on that day and were open, sorted, each once.
@@ -113,12 +101,8 @@ class Organisations:
         ways = {edge.hierarchy for _, edge in self._children.get(code, ())}
         if hierarchy is not None:
             ways &= {hierarchy}
-        found: set[str] = set()
-        for way in ways:
-            for one in self._below(code, at, {way, *INHERITS.get(way, ("provider",))}):
-                if one not in found and self._wanted(one, at, kind) and self._lies_within(one, code, way, at):
-                    found.add(one)
-        return tuple(sorted(found))
+        found = {one for way in ways for one in self._below(code, at, way)}
+        return tuple(sorted(one for one in found if self._wanted(one, at, kind)))
 
     def successors(self, code: str) -> tuple[Succession, ...]:
         """Where its work went and when: none, one, or (a split) several."""
@@ -158,21 +142,25 @@ class Organisations:
             None,
         )
 
-    def _lies_within(self, code: str, whole: str, hierarchy: str, at: date) -> bool:
-        return any(above == whole for _, above in self.ancestors(code, at, hierarchy))
-
     def _wanted(self, code: str, at: date, kind: str | None) -> bool:
         one = self.by_code[code]
         return one.exists(at) and kind in (None, one.kind)
 
-    def _below(self, code: str, at: date, hierarchies: set[str]) -> Iterator[str]:
-        seen, waiting = {code}, [code]
+    def _below(self, code: str, at: date, hierarchy: str) -> set[str]:
+        """Everything placed within it in the hierarchy on that day: `chain`, read downwards."""
+        rank = {way: number for number, way in enumerate(followed(hierarchy))}
+        found, waiting = {code}, [code]
         while waiting:
             for child, edge in self._children.get(waiting.pop(), ()):
-                if child not in seen and edge.hierarchy in hierarchies and _holds(edge, at):
-                    seen.add(child)
+                if child in found or edge.hierarchy not in rank or not _holds(edge, at):
+                    continue
+                if not any(rank.get(own.hierarchy, len(rank)) < rank[edge.hierarchy] for own in self._held(child, at)):
+                    found.add(child)
                     waiting.append(child)
-                    yield child
+        return found - {code}
+
+    def _held(self, code: str, at: date) -> Iterator[Edge]:
+        return (edge for edge in self._parents.get(code, ()) if _holds(edge, at))
 
 
 PARENT_KINDS: Mapping[str, str] = {"icb": "icb", "region": "region", "psc": "hin", "national": "national"}
@@ -192,6 +180,7 @@ def problems(organisations: Iterable[Organisation]) -> list[tuple[str, str]]:
         current = [edge for edge in one.edges if edge.superseded_at is None]
         found += [(one.code, message) for edge in current for message in _edge_problems(edge, registry)]
         found += [(one.code, message) for message in _overlaps(current)]
+        found += [(one.code, message) for message in _name_problems(one)]
         found += [
             (one.code, f"its successor {step.successor} is not registered: register it first")
             for step in one.successions
@@ -237,6 +226,21 @@ def _overlaps(edges: Sequence[Edge]) -> Iterator[str]:
                 )
 
 
+def _name_problems(one: Organisation) -> Iterator[str]:
+    own = sorted(one.names, key=lambda name: name.start or date.min)
+    for name in own:
+        if name.start and name.end and name.end <= name.start:
+            yield f"its name {name.name!r} ends on {name.end}, not after its start {name.start}"
+    for earlier, later in pairwise(own):
+        if (earlier.end or date.max) > (later.start or date.min):
+            yield (
+                f"has two names from {later.start or 'the beginning'}: {earlier.name!r} and {later.name!r}; end the "
+                "first on the day the second starts"
+            )
+    if own and own[-1].name != one.name:
+        yield f"its name is {one.name!r}, but the last of its names is {own[-1].name!r}: say the same in both"
+
+
 def _cycles(organisations: Sequence[Organisation], hierarchy: str) -> list[str]:
     """The codes that reach themselves along edges that all hold on some one day."""
     up = {
@@ -256,8 +260,8 @@ def _reaches(code: str, goal: str, up: Mapping[str, list[Edge]], days: tuple[dat
     return False
 
 
-def _holds(edge: Edge, at: date) -> bool:
-    return (edge.start is None or edge.start <= at) and (edge.end is None or at < edge.end)
+def _holds(dated: Edge | Name, at: date) -> bool:
+    return (dated.start is None or dated.start <= at) and (dated.end is None or at < dated.end)
 
 
 def _known(edge: Edge, known_at: datetime | None) -> bool:

@@ -71,6 +71,7 @@ def upgrade() -> None:
     op.create_table(
         "catalogue_load",
         sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("organisations", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_catalogue_load")),
     )
@@ -202,17 +203,23 @@ def upgrade() -> None:
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("names", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("identifiers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("opened", sa.Date(), nullable=True),
         sa.Column("closed", sa.Date(), nullable=True),
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("unverified", sa.Boolean(), nullable=False),
+        sa.Column("overrides", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column(
             "search",
             postgresql.TSVECTOR(),
-            sa.Computed("to_tsvector('simple', code || ' ' || name)", persisted=True),
+            sa.Computed(
+                "to_tsvector('simple', code || ' ' || name) || "
+                "to_tsvector('simple', jsonb_path_query_array(names, '$[*].name'))",
+                persisted=True,
+            ),
             nullable=False,
         ),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
