@@ -26,6 +26,8 @@ class Known:
     reference: Reference
     kinds: Mapping[str, str]
     children: Mapping[str, tuple[tuple[str, str, str | None, str | None], ...]]
+    placed: Mapping[str, tuple[tuple[str, str | None, str | None], ...]]
+    """The hierarchies in which each organisation has a parent, and when."""
 
     def feed(self, name: str) -> Feed:
         """The newest version of a feed. Raises UnknownFeed, which lists those there are."""
@@ -39,7 +41,7 @@ class Known:
         return frozenset().union(*(self._within(code, on.isoformat()) for code in codes))
 
     def _within(self, code: str, day: str) -> frozenset[str]:
-        hierarchies = downwards(self.kinds.get(code, ""))
+        rank = {hierarchy: number for number, hierarchy in enumerate(downwards(self.kinds.get(code, "")))}
         found, waiting = set(), [code]
         while waiting:
             one = waiting.pop()
@@ -48,13 +50,22 @@ class Known:
                 waiting += [
                     child
                     for child, hierarchy, start, end in self.children.get(one, ())
-                    if hierarchy in hierarchies and (start is None or start <= day) and (end is None or day < end)
+                    if hierarchy in rank and _holds(start, end, day) and self._first(child, day, rank) == rank[hierarchy]
                 ]
         return frozenset(found)
+
+    def _first(self, code: str, day: str, rank: Mapping[str, int]) -> int:
+        """The rank of the hierarchy that places it on the day: the first in which it has a parent."""
+        held = (rank.get(hierarchy) for hierarchy, start, end in self.placed[code] if _holds(start, end, day))
+        return min(number for number in held if number is not None)
 
     def yours(self, caller: Principal, *, on: date) -> frozenset[str] | None:
         """The codes a caller may write for; None means any."""
         return None if caller.for_everyone else self.within(caller.organisations, on=on)
+
+
+def _holds(start: str | None, end: str | None, day: str) -> bool:
+    return (start is None or start <= day) and (end is None or day < end)
 
 
 class ReferenceBook:
@@ -86,11 +97,13 @@ def load(session: Session, number: int) -> Known:
     organisations: dict[str, Organisation] = {}
     kinds: dict[str, str] = {}
     children: dict[str, list[tuple[str, str, str | None, str | None]]] = defaultdict(list)
+    placed: dict[str, tuple[tuple[str, str | None, str | None], ...]] = {}
     for code, kind, identifiers, opened, closed, successors, parents in rows:
         organisation = Organisation(code, opened, closed, tuple(successors))
         organisations[code], kinds[code] = organisation, kind
         for name in identifiers.values():
             organisations.setdefault(name.upper(), organisation)
+        placed[code] = tuple((hierarchy, start, end) for _, hierarchy, start, end in parents)
         for parent, hierarchy, start, end in parents:
             children[parent].append((code, hierarchy, start, end))
     measures = {
@@ -103,4 +116,5 @@ def load(session: Session, number: int) -> Known:
         reference=Reference(organisations, measures),
         kinds=kinds,
         children={parent: tuple(members) for parent, members in children.items()},
+        placed=placed,
     )
