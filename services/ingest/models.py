@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -79,6 +80,18 @@ class Submission(Base):
     quarantined: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     previous_receipt_sha256: Mapped[str | None] = mapped_column(Text)
     receipt_sha256: Mapped[str] = mapped_column(Text)
+
+
+class DryRun(Base):
+    """The rows of a dry run, of which nothing else is kept: they count towards what a client may send in a minute."""
+
+    __tablename__ = "dry_run"
+    __table_args__ = (Index("ix_dry_run_received_at", "client_id", "received_at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    client_id: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
+    received: Mapped[int]
 
 
 class ReceiptEntry(Base):

@@ -9,6 +9,12 @@ class UnknownFeed(Problem):
     status, slug = 422, "unknown-feed"
 
 
+class UnknownFeedVersion(Problem):
+    """This version of the feed may not be sent, or there is none of this name."""
+
+    status, slug = 422, "unknown-feed-version"
+
+
 class UnknownOrganisation(Problem):
     """No organisation has this code."""
 

@@ -100,3 +100,11 @@ def test_a_turn_is_given_back_when_its_holder_fails() -> None:
 async def _hold(some: Turns, order: list[str]) -> None:
     async with some.turn(11):
         order.append("second large")
+
+
+def test_the_rows_of_dry_runs_count_too(settled: Any) -> None:
+    with settled(rows_per_minute=3) as ingest:
+        first = ingest.send(as_csv(some_counts(months=3)), dry_run="true")
+        refused = ingest.send(as_csv(some_counts(months=1)), dry_run="true")
+        assert (first.status_code, refused.status_code) == (201, 429)
+        assert ingest.get("/v1/submissions").json()["items"] == []

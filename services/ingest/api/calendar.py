@@ -57,7 +57,7 @@ def get_calendar(
         raise InvalidRequest(message, errors=[{"parameter": "from", "message": message}])
     visible = _visible(known, caller, organisation=organisation)
     wanted: list[Expected] = []
-    for one in [known.feed(feed)] if feed else [known.feeds[name] for name in sorted(known.feeds)]:
+    for one in [known.feed(feed)] if feed else [known.feed(name) for name in sorted(known.feeds)]:
         some = list(calendar.periods(one, begins, ends))
         wanted += calendar.expected(session, one, known, some, visible=visible)
     after = paging.decode(cursor, parts=(str, str, str))

@@ -18,6 +18,7 @@ from services.ingest.problems import (
     TooLarge,
     TooManyRows,
     UnknownFeed,
+    UnknownFeedVersion,
     UnknownOrganisation,
     UnknownSubmission,
     UnreadableFile,
@@ -35,6 +36,7 @@ SubmissionId = Annotated[str, Path(description="The id of a submission, from its
 _WAIT = re.compile(r"(?:^|[,;\s])wait=\d+")
 _PROBLEMS = problems(
     UnknownFeed,
+    UnknownFeedVersion,
     UnknownOrganisation,
     NotYourOrganisation,
     UnreadableFile,
@@ -75,6 +77,9 @@ def send_submission(
     session: Session,
     known: WhatIsKnown,
     feed: Annotated[str, Query(description="The feed the rows are of.", examples=["births"])],
+    feed_version: Annotated[
+        str | None, Query(description="The version of the feed the rows were written for; recognised where left out.")
+    ] = None,
     organisation: Annotated[str | None, Query(description="Whose rows these are, where they do not say.")] = None,
     period: Annotated[str | None, Query(description="The period of rows that do not say theirs.")] = None,
     mode: Annotated[
@@ -88,7 +93,7 @@ def send_submission(
     prefer: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Send rows of one feed; the receipt accounts for each of them."""
-    options = commands.Options(feed, organisation, period, mode, dry_run, atomic, nil, final)
+    options = commands.Options(feed, feed_version, organisation, period, mode, dry_run, atomic, nil, final)
     arrival = commands.Arrival(
         request.headers.get("content-type"), request.headers.get("content-encoding"), idempotency_key
     )
@@ -103,6 +108,7 @@ def send_submission(
         receipt["consequences"] = answered.consequences
     if dry_run and not answered.again:
         attempt.rollback()
+        commands.count_dry_run(session, caller, rows=receipt["rows"]["received"])
     headers = {"Location": f"/v1/submissions/{submission.id}"}
     if answered.again:
         headers["Idempotency-Replayed"] = "true"

@@ -1,6 +1,6 @@
 """Checking a file block by block: what is good goes to the sorter, what is not is told, every row is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -22,6 +22,7 @@ from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
 from services.ingest.rules.validation import Checker
 from services.ingest.rules.verdicts import Verdict
+from services.ingest.rules.versions import recognised
 from services.ingest.settings import IngestSettings
 
 _WITHHELD = ("identifiable-data", "unexpected-free-text")
@@ -29,14 +30,26 @@ COUNTS = ("received", "accepted", "waiting", "rejected", "duplicate")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """How a file was sent, and for whom."""
+class File:
+    """What was sent and how, for whom (`organisation` and `period` fill in rows), and on which day."""
 
+    body: Body
     content_type: str | None
     encoding: str | None
     organisation: str | None
     period: str | None
     allowed: frozenset[str] | None
+    today: date
+
+    def blocks(self) -> Iterator[Block]:
+        """Its rows from the first. Raises Unreadable, perhaps after some blocks."""
+        return formats.read_blocks(self.body.chunks(), content_type=self.content_type, encoding=self.encoding)
+
+    def checker(self, feed: Feed, reference: Reference) -> Checker:
+        """What judges its rows, block by block."""
+        return Checker(
+            feed, reference, today=self.today, organisation=self.organisation, period=self.period, allowed=self.allowed
+        )
 
 
 @dataclass(slots=True)
@@ -50,6 +63,8 @@ class Checked:
     faults: Pieces = field(default_factory=Pieces)
     rejected: Pieces = field(default_factory=Pieces)
     quarantined: set[str] = field(default_factory=set)
+    errors_of_file: set[str] = field(default_factory=set)
+    """The codes of errors on no line, which reject every row."""
     mended: list[pl.DataFrame] = field(default_factory=list)
     """The rejected rows (submission and line) that good rows of this file are put in the place of."""
     redacted: Pieces | None = None
@@ -69,35 +84,67 @@ class Checked:
             self.faults.add(parquet_of(faults))
 
 
-def check(
-    body: Body, sent: Sent, feed: Feed, reference: Reference, *, today: date, settings: IngestSettings
-) -> Checked:
+def written_for(file: File, live: Sequence[Feed]) -> Feed:
+    """Which of the versions of a feed that may be sent (newest first) the file was written for."""
+    if len(live) == 1:
+        return live[0]
+    try:
+        first = next(file.blocks(), None)
+    except Unreadable as reason:
+        raise _problem(reason) from reason
+    return live[0] if first is None else recognised(live, first.frame)
+
+
+def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSettings) -> Checked:
     """Check every row of a file. Raises UnreadableFile or UnsupportedFormat for one that cannot be read to its end."""
-    checker = Checker(
-        feed, reference, today=today, organisation=sent.organisation, period=sent.period, allowed=sent.allowed
-    )
+    checker = file.checker(feed, reference)
     checked, suspicious = Checked(), False
     try:
-        for number, block in enumerate(_blocks(body, sent)):
+        for number, block in enumerate(file.blocks()):
             if number == 0 and _identifies(block, feed):
                 checked.redacted = Pieces()
             suspicious |= _check_block(block, checker, feed, checked, settings)
         if suspicious and checked.redacted is None:
             checked.redacted = Pieces()
-            for block in _blocks(body, sent):
+            for block in file.blocks():
                 checked.redacted.add(parquet_of(redact(block.frame, feed)))
     except Unreadable as reason:
         raise _problem(reason) from reason
     last = checker.finish()
     if (last["severity"] == "error").any():
-        checked.reject_everything(last)
+        refuse(checked, file, feed, reference, last, settings=settings)
     else:
         checked.tell(last)
     return checked
 
 
-def _blocks(body: Body, sent: Sent) -> Iterator[Block]:
-    return formats.read_blocks(body.chunks(), content_type=sent.content_type, encoding=sent.encoding)
+def refuse(
+    checked: Checked, file: File, feed: Feed, reference: Reference, fault: pl.DataFrame, *, settings: IngestSettings
+) -> None:
+    """Refuse the file as a whole: every row is rejected and kept as such, and the fault of the file says why."""
+    checked.reject_everything(fault)
+    set_aside(checked, file, feed, reference, None, fault["code"][0], settings=settings)
+
+
+def set_aside(
+    checked: Checked,
+    file: File,
+    feed: Feed,
+    reference: Reference,
+    lines: pl.Series | None,
+    reason: str,
+    *,
+    settings: IngestSettings,
+) -> None:
+    """Keep the rows on these lines (None: all) as rejected, as those that were found wrong in themselves.
+
+    Why they are rejected came to light after they had been read, so the file is read once more.
+    """
+    checker = file.checker(feed, reference)
+    checked.rejected, checked.quarantined = Pieces(), set()
+    for block in file.blocks():
+        refused = block.frame[LINE] if lines is None else lines
+        _keep_rejected(block, checker.check(block, refused=refused, reason=reason), feed, checked, settings)
 
 
 def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, settings: IngestSettings) -> bool:
@@ -115,13 +162,24 @@ def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, s
         checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not suspicious)))
     if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
         checked.mended.append(_mended(block, verdict))
+    _keep_rejected(block, verdict, feed, checked, settings)
+    return suspicious or _identifies(block, feed)
+
+
+def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked, settings: IngestSettings) -> None:
+    key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
+    of_file = verdict.faults.filter((pl.col("severity") == "error") & pl.col("line").is_null())
+    checked.errors_of_file.update(of_file["code"])
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
         refused = pseudonymise(verdict.refused, feed, key, version)
         checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
-        checked.rejected.add(parquet_of(_quarantined(with_seals(rejected, refused, feed), refused, verdict.faults)))
-    return suspicious or _identifies(block, feed)
+        checked.rejected.add(
+            parquet_of(
+                _quarantined(with_seals(rejected, refused, feed), refused, verdict.faults, checked.errors_of_file)
+            )
+        )
 
 
 def _mended(block: Block, verdict: Verdict) -> pl.DataFrame:
@@ -132,13 +190,16 @@ def _mended(block: Block, verdict: Verdict) -> pl.DataFrame:
     return named.drop_nulls().unique(maintain_order=True)
 
 
-def _quarantined(rejected: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+def _quarantined(
+    rejected: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame, of_file: Collection[str]
+) -> pl.DataFrame:
     """Rejected rows with what they can be searched by: organisation, period, and the codes of their errors."""
     errors = faults.filter(pl.col("severity") == "error").drop_nulls("line")
     codes = errors.group_by("line").agg(pl.col("code").unique().sort().alias(OUR_CODES))
-    return rejected.with_columns(refused[ORGANISATION].alias(OUR_ORGANISATION), refused[PERIOD].alias(OUR_PERIOD)).join(
-        codes, left_on=LINE, right_on="line", how="left", maintain_order="left"
-    )
+    every = pl.concat_list(pl.col(OUR_CODES).fill_null([]), pl.lit(sorted(of_file), dtype=pl.List(pl.String)))
+    placed = rejected.with_columns(refused[ORGANISATION].alias(OUR_ORGANISATION), refused[PERIOD].alias(OUR_PERIOD))
+    told = placed.join(codes, left_on=LINE, right_on="line", how="left", maintain_order="left")
+    return told.with_columns(every) if of_file else told
 
 
 def _identifies(block: Block, feed: Feed) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from services.ingest.commands.sorting import Sorter
 from services.ingest.rules import merging, rows
 from services.ingest.rules.blocks import LINE
-from services.ingest.rules.faults import faults, no_faults
+from services.ingest.rules.faults import OLDER_EXTRACT, faults, no_faults
 from services.ingest.rules.feeds import Feed, Mode
 from services.ingest.rules.places import ORGANISATION, PERIOD
 from shared.contracts.ingest import ReturnPublished
@@ -190,9 +190,14 @@ def _is_news(before: _Standing, kind: str, status: str) -> bool:
 def _without_stale(
     bucket: pl.DataFrame, landing: Landing, standing: Mapping[tuple[str, str], _Standing], effect: Effect
 ) -> pl.DataFrame:
-    """The rows of returns that are replaced by an extract no older than the one they hold; the others are faults."""
+    """The rows of returns whose extract is no older than the one they hold; the others are faults.
+
+    So it is of feeds that replace their returns, also for rows that join one later. Where records are merged, each is
+    as old as its own extract.
+    """
     column = landing.feed.extracted_at
-    if column is None or landing.mode != "replace" or column not in bucket.columns:
+    whole = "replace" in (landing.mode, landing.feed.mode)
+    if column is None or not whole or column not in bucket.columns:
         return bucket
     newest = bucket.group_by(PLACE).agg(pl.col(column).max().alias("_extracted"))
     stale = [
@@ -212,7 +217,7 @@ def _without_stale(
 
 
 def _stale_faults(lines: pl.Series, feed: Feed) -> pl.DataFrame:
-    return faults(lines, "older-extract", column=feed.extracted_at, expected="an extract newer than the one held")
+    return faults(lines, OLDER_EXTRACT, column=feed.extracted_at, expected="an extract newer than the one held")
 
 
 def _said(bucket: pl.DataFrame, landing: Landing) -> dict[tuple[str, str], tuple[str, datetime | None]]:

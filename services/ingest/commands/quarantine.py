@@ -14,6 +14,7 @@ from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Resolution, Submission
 from services.ingest.problems import AlreadyResolved, AlreadyWithdrawn, RefusedAsAWhole, StillWrong
 from services.ingest.queries import quarantine
+from services.ingest.queries.receipts import refused_as_a_whole
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE, Block
 from services.ingest.rules.faults import no_faults
@@ -49,7 +50,9 @@ def correct_row(
     AlreadyWithdrawn, RefusedAsAWhole; InvalidRequest for a column that the feed does not have.
     """
     _demand_open(session, submission, line)
-    feed = known.feed(submission.feed)
+    if refused_as_a_whole(submission):
+        raise RefusedAsAWhole
+    feed = known.version(submission.feed, submission.feed_version)
     row = _changed(quarantine.row(session, submission, line), changes, feed)
     verdict = _judged(row, submission, feed, known, caller)
     key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
@@ -94,8 +97,6 @@ def _demand_open(session: Session, submission: Submission, line: int) -> None:
     session.refresh(submission, with_for_update=True)
     if submission.withdrawn_at is not None:
         raise AlreadyWithdrawn("this submission was withdrawn: send the row again")
-    if any(group["severity"] == "error" and not group["rows"] for group in submission.faults):
-        raise RefusedAsAWhole
     if (resolved := session.get(Resolution, (submission.id, line))) is not None:
         raise AlreadyResolved(f"this row was {resolved.outcome} on {resolved.resolved_at:%d %B %Y at %H:%M} UTC")
 

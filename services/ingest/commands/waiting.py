@@ -50,7 +50,7 @@ def land_waiting(session: Session, names: Collection[str]) -> None:
 
 def _land_again(session: Session, submission_id: str, waiting: list[WaitingRow], known: Known) -> None:
     submission = session.get_one(Submission, submission_id, with_for_update=True)
-    feed = known.feed(submission.feed)
+    feed = known.version(submission.feed, submission.feed_version)
     frame = rows.of_json([one.row for one in waiting], feed)
     checker = Checker(feed, known.reference, today=_day(submission))
     verdict = checker.recheck(frame)
@@ -71,7 +71,7 @@ def _land_again(session: Session, submission_id: str, waiting: list[WaitingRow],
     submission.removed += effect.removed
     submission.returns_total += len(effect.returns)
     submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
-    _tell(submission, verdict.faults)
+    _tell(submission, pl.concat([verdict.faults, effect.faults]))
     submission.status = status_of(submission)
 
 

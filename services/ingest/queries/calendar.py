@@ -111,7 +111,7 @@ def entries(session: Session, wanted: Sequence[Expected], known: Known, *, today
 
 
 def _entry(one: Expected, known: Known, standing: Standing | None, name: str, today: date) -> dict[str, Any]:
-    of = days_of(known.feeds[one.feed], one.period)
+    of = days_of(known.feed(one.feed), one.period)
     organisation = known.reference.organisations.get(one.organisation)
     how = calendar.status(one.period, of, organisation=organisation, standing=standing, today=today)
     return {

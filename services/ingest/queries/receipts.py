@@ -55,6 +55,11 @@ def visible_to(caller: Principal, yours: Sequence[str]) -> ColumnElement[bool]:
     return or_(Submission.client_id == caller.client_id, within & (Submission.organisations != []))
 
 
+def refused_as_a_whole(one: Submission) -> bool:
+    """Whether an error of the whole file, which is on no line, rejected every row of it."""
+    return any(group["severity"] == "error" and not group["rows"] for group in one.faults)
+
+
 def receipt(session: Session, one: Submission) -> dict[str, Any]:
     """The receipt of a submission, as the contract shows it."""
     returns = (

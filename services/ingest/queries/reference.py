@@ -10,19 +10,24 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.ingest import models
-from services.ingest.problems import UnknownFeed
+from services.ingest.problems import UnknownFeed, UnknownFeedVersion
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.reference import Organisation, Reference
+from services.ingest.rules.versions import LIVE
 from shared.contracts.hierarchies import downwards
 from shared.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One consistent copy. `children` are the members of each organisation, by which hierarchy and on which dates."""
+    """One consistent copy.
+
+    `feeds` are the versions of each, newest first; `children` are the members of each organisation, by which
+    hierarchy and on which dates.
+    """
 
     number: int
-    feeds: Mapping[str, Feed]
+    feeds: Mapping[str, tuple[Feed, ...]]
     reference: Reference
     kinds: Mapping[str, str]
     children: Mapping[str, tuple[tuple[str, str, str | None, str | None], ...]]
@@ -34,7 +39,25 @@ class Known:
         if name not in self.feeds:
             message = f"no feed is called {name[:60]!r}; there are: {', '.join(sorted(self.feeds)) or 'none yet'}"
             raise UnknownFeed(message, errors=[{"parameter": "feed", "message": message}])
-        return self.feeds[name]
+        return self.feeds[name][0]
+
+    def live(self, name: str, version: str | None = None) -> tuple[Feed, ...]:
+        """The versions of a feed that may be sent, newest first; or only the one that is named.
+
+        Raises UnknownFeed; UnknownFeedVersion, which lists those that may be sent.
+        """
+        newest = self.feed(name)
+        live = self.feeds[newest.id][:LIVE]
+        chosen = tuple(one for one in live if version in (None, one.version))
+        if not chosen:
+            message = f"of {name} these versions may be sent: {', '.join(one.version for one in live)}"
+            raise UnknownFeedVersion(message, errors=[{"parameter": "feed_version", "message": message}])
+        return chosen
+
+    def version(self, name: str, version: str) -> Feed:
+        """The version that rows were taken in, however old. Raises UnknownFeed."""
+        newest = self.feed(name)
+        return next((one for one in self.feeds[name] if one.version == version), newest)
 
     def within(self, codes: Iterable[str], *, on: date) -> frozenset[str]:
         """These organisations and everything that lies within them on the day, step by step downwards."""
@@ -50,7 +73,9 @@ class Known:
                 waiting += [
                     child
                     for child, hierarchy, start, end in self.children.get(one, ())
-                    if hierarchy in rank and _holds(start, end, day) and self._first(child, day, rank) == rank[hierarchy]
+                    if hierarchy in rank
+                    and _holds(start, end, day)
+                    and self._first(child, day, rank) == rank[hierarchy]
                 ]
         return frozenset(found)
 
@@ -87,9 +112,11 @@ class ReferenceBook:
 
 def load(session: Session, number: int) -> Known:
     """Read everything the registry has told."""
-    feeds = session.execute(
+    feeds: dict[str, tuple[Feed, ...]] = {}
+    for row in session.execute(
         select(models.Feed.feed, models.Feed.spec).order_by(models.Feed.published_at, models.Feed.version)
-    )
+    ):
+        feeds[row.feed] = (Feed.from_spec(row.spec), *feeds.get(row.feed, ()))
     one = models.Organisation
     rows = session.execute(
         select(one.code, one.kind, one.identifiers, one.opened, one.closed, one.successors, one.parents)
@@ -112,7 +139,7 @@ def load(session: Session, number: int) -> Known:
     }
     return Known(
         number=number,
-        feeds={row.feed: Feed.from_spec(row.spec) for row in feeds},
+        feeds=feeds,
         reference=Reference(organisations, measures),
         kinds=kinds,
         children={parent: tuple(members) for parent, members in children.items()},

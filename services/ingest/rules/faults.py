@@ -29,6 +29,7 @@ FAULTS = pl.Schema(
 """One row a fault. `line` is null for a fault of the whole file; an error without a line rejects every row."""
 
 WITHHELD = "[withheld]"
+OLDER_EXTRACT = "older-extract"
 MOST_GROUPS = 10_000
 MOST_ROWS = 20
 

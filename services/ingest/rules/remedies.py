@@ -73,6 +73,10 @@ ROW_FAULTS: dict[str, Remedy] = {
     "too-many-rejected": Remedy(
         "More rows are wrong than this feed accepts in one file.", "Mend the faults listed and send the file again."
     ),
+    "older-version": Remedy(
+        "The file was read by a version of the feed that has a successor.",
+        "Move to the newest version before the one after it is published.",
+    ),
     "windows-1252": Remedy(
         "Some text was read as Windows-1252, because it is not UTF-8.", "Save the file as UTF-8 to be sure of accents."
     ),

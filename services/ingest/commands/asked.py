@@ -1,0 +1,96 @@
+"""What a sender asked for, and whether it may be done at all: nothing here looks at a row."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from services.ingest.commands.body import Body
+from services.ingest.models import Submission
+from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation
+from services.ingest.queries.reference import Known
+from services.ingest.rules.feeds import Feed, Mode
+from shared.contracts.periods import Period
+from shared.principal import Principal
+from shared.problems import InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the sender asked for beside the rows."""
+
+    feed: str
+    feed_version: str | None = None
+    organisation: str | None = None
+    period: str | None = None
+    mode: Mode | None = None
+    dry_run: bool = False
+    atomic: bool = False
+    nil: bool = False
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a submission came: its type and encoding, and the key its sender gave it."""
+
+    content_type: str | None
+    encoding: str | None
+    idempotency_key: str | None
+
+
+def demand_mode(feed: Feed, options: Options) -> None:
+    """Raises InvalidRequest for a mode that the feed does not take."""
+    if (options.mode or feed.mode) not in feed.modes:
+        message = f"the feed {feed.id} takes {' or '.join(feed.modes)}"
+        raise InvalidRequest(message, errors=[{"parameter": "mode", "message": message}])
+
+
+def organisation_of(options: Options, caller: Principal, known: Known, received_at: datetime) -> str | None:
+    """The organisation that the request names, or the only one the caller acts for, by its code."""
+    if options.organisation is None:
+        own = sorted(caller.organisations)
+        return own[0] if len(own) == 1 and not caller.for_everyone else None
+    name = options.organisation.strip().upper()
+    one = known.reference.organisations.get(name)
+    yours = known.yours(caller, on=received_at.date())
+    code = one.code if one else name
+    if yours is not None and code not in yours:
+        raise NotYourOrganisation("you do not act for this organisation: leave it out, or ask for its footprint")
+    if one is None:
+        message = f"no organisation has the code {name[:20]!r}; GET /v1/organisations lists them"
+        raise UnknownOrganisation(message, errors=[{"parameter": "organisation", "message": message}])
+    return code
+
+
+def period_of(options: Options) -> str | None:
+    """The period that the request names, as the contract writes it. Raises InvalidRequest."""
+    if options.period is None:
+        return None
+    try:
+        return Period.parse(options.period).text
+    except ValueError as reason:
+        raise InvalidRequest(str(reason), errors=[{"parameter": "period", "message": str(reason)}]) from reason
+
+
+def fingerprint(body: Body, options: Options) -> str:
+    """What is the same for the same content sent in the same way."""
+    return hashlib.sha256(f"{body.sha256}{sorted(asdict(options).items())}".encode()).hexdigest()
+
+
+def answered_before(
+    session: Session, caller: Principal, arrival: Arrival, body: Body, options: Options
+) -> Submission | None:
+    """The submission that this key was given to before. Two at once wait for each other here."""
+    key = arrival.idempotency_key
+    if key is None:
+        return None
+    session.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": f"{caller.client_id}/{key}"})
+    earlier = session.execute(
+        select(Submission).where(Submission.client_id == caller.client_id, Submission.idempotency_key == key)
+    ).scalar_one_or_none()
+    if earlier is not None and earlier.options.get("fingerprint") != fingerprint(body, options):
+        raise KeyReused("this Idempotency-Key came with other content or options before: use a new key")
+    return earlier

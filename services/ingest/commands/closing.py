@@ -1,0 +1,88 @@
+"""Closing a submission: the receipt is written, what may be kept is kept, and its completion is published."""
+
+from collections.abc import Iterable
+
+import zstandard
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from services.ingest.commands.body import Body
+from services.ingest.commands.chain import chain, status_of
+from services.ingest.commands.checking import Checked
+from services.ingest.commands.landing import Effect
+from services.ingest.commands.waiting import keep_waiting
+from services.ingest.models import Submission, SubmissionPart
+from services.ingest.queries.receipts import facts
+from services.ingest.queries.reference import Known
+from shared.contracts.ingest import SubmissionCompleted
+from shared.db import now
+from shared.messaging.outbox import publish
+
+MOST_TOLD = 1000  # organisations and returns that an event names
+
+
+def close(
+    session: Session,
+    submission: Submission,
+    checked: Checked,
+    effect: Effect,
+    body: Body,
+    known: Known,
+) -> None:
+    """Write the receipt and what was kept, and publish that the submission is complete."""
+    checked.tell(effect.faults)
+    counts = checked.counts
+    submission.received = counts["received"]
+    submission.duplicate, submission.waiting = counts["duplicate"], counts["waiting"]
+    submission.rejected = counts["rejected"] + effect.stale
+    submission.unchanged = effect.unchanged
+    submission.accepted = counts["accepted"] - effect.unchanged - effect.stale
+    submission.added, submission.changed, submission.removed = effect.added, effect.changed, effect.removed
+    submission.faults, submission.faults_total = checked.tally.groups(), checked.tally.total
+    submission.returns_total = len(effect.returns)
+    submission.organisations = sorted(
+        {code for code, _ in checked.sorter.returns()} | {code for code, _ in effect.returns}
+    )
+    submission.quarantined = sorted(checked.quarantined)
+    submission.status = status_of(submission)
+    submission.completed_at = now()
+    for waiting in checked.waiting:
+        keep_waiting(session, submission.id, waiting, known)
+    _keep(session, submission.id, "faults", checked.faults)
+    _keep(session, submission.id, "rejected", checked.rejected)
+    if checked.redacted is not None:
+        _keep(session, submission.id, "redacted", checked.redacted)
+    elif not submission.options["nil"]:
+        packer = zstandard.ZstdCompressor(level=1)
+        _keep(session, submission.id, "original", (packer.compress(chunk) for chunk in body.chunks()))
+    chain(session, submission, "received")
+    publish(session, [_completed(submission, effect)], source="ingest")
+
+
+def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[bytes]) -> None:
+    for number, piece in enumerate(pieces):
+        session.execute(
+            insert(SubmissionPart), {"submission_id": submission_id, "kind": kind, "part": number, "body": piece}
+        )
+
+
+def _completed(submission: Submission, effect: Effect) -> SubmissionCompleted:
+    told = facts(submission)
+    return SubmissionCompleted(
+        id=submission.id,
+        feed=submission.feed,
+        organisation=submission.organisation,
+        submitted_by=submission.client_id,
+        status=submission.status,
+        rows=told["rows"],
+        faults_total=submission.faults_total,
+        returns=[{"organisation": code, "period": period} for code, period in effect.returns[:MOST_TOLD]],
+        organisations=_about(submission),
+        completed_at=submission.completed_at,
+    )
+
+
+def _about(submission: Submission) -> list[str]:
+    """All organisations that it is about, as for the receipt: without landed rows, or with too many, it names none."""
+    everyone = sorted({*submission.organisations, *submission.quarantined}) if submission.organisations else []
+    return everyone if len(everyone) <= MOST_TOLD else []
