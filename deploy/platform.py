@@ -73,7 +73,10 @@ class Platform:
 
     def _environment(self, server: str) -> Environment:
         return Environment(
-            data_dir=self.data_dir, secrets_dir=self.data_dir / "secrets", database_url=SecretStr(server)
+            data_dir=self.data_dir,
+            secrets_dir=self.data_dir / "secrets",
+            database_url=SecretStr(server),
+            ingest_database_volume=self.data_dir,
         )
 
     def _bus(self, server: str) -> Bus:

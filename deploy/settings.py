@@ -42,6 +42,15 @@ class Environment(BaseSettings):
     measures_url: str = "http://127.0.0.1:8003"
     public_url: str = Field(default="http://127.0.0.1:8000", description="The gateway's address as callers write it.")
     log_level: str = "INFO"
+    ingest_rows_per_minute: int = Field(
+        default=20_000_000, ge=1, description="Rows that one client may have dealt with in a minute."
+    )
+    ingest_spare_room: int = Field(
+        default=500_000_000, ge=0, description="Bytes that ingest keeps free on its disk and on the database's."
+    )
+    ingest_database_volume: Path | None = Field(
+        default=None, description="A folder on the disk of the database, where the machine of ingest can see it."
+    )
     heartbeat: Path | None = Field(default=None, description="A file that a worker touches each time round its loop.")
 
     def secret(self, name: str) -> str:
@@ -95,6 +104,9 @@ class Environment(BaseSettings):
             database_url=self.url("ingest"),
             principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
             pseudonym_key=SecretStr(self.secret(secrets.PSEUDONYM)),
+            rows_per_minute=self.ingest_rows_per_minute,
+            spare_room=self.ingest_spare_room,
+            database_volume=self.ingest_database_volume,
         )
 
     def programmes(self) -> ProgrammesSettings:

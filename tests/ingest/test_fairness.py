@@ -1,16 +1,19 @@
 """A huge file does not hold up small ones, a client has a quota, and nothing is taken when the disk is full."""
 
 import asyncio
+import tempfile
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, repeat
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from deploy.serving import Server
-from services.ingest.api import turns
+from services.ingest.api import body, turns
 from services.ingest.api.turns import Turns
 from services.ingest.app import create_app
 from services.ingest.problems import TooBusy
@@ -63,6 +66,35 @@ def test_nothing_is_taken_when_the_disk_is_nearly_full(settled: Any, monkeypatch
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no-room")
         assert int(answer.headers["retry-after"]) > 0
         assert ingest.get("/v1/submissions").json()["items"] == []
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_body_for_which_the_database_has_no_room_is_refused_before_it_is_read(
+    settled: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, declared: bool
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    room = {str(tmp_path): 60, tempfile.gettempdir(): 10_000_000}
+    monkeypatch.setattr(turns.shutil, "disk_usage", lambda volume: usage(0, 0, room[str(volume)]))
+    rows = as_csv(some_counts())
+    with settled(spare_room=50, database_volume=tmp_path) as ingest:
+        answer = ingest.send(rows if declared else iter([rows]))
+        assert answer.status_code == (503 if declared else 201), answer.text
+        room[str(tmp_path)] = 49
+        refused = ingest.send(iter([rows]))
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/no-room")
+        assert int(refused.headers["retry-after"]) > 0
+
+
+def test_a_body_of_unknown_length_is_refused_on_its_way_when_room_runs_out(
+    settled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    looks = chain([100], repeat(40))
+    monkeypatch.setattr(turns.shutil, "disk_usage", lambda _: usage(0, 0, next(looks)))
+    monkeypatch.setattr(body, "_LOOK_EVERY", 1000)
+    with settled(spare_room=50) as ingest:
+        refused = ingest.send(iter([b"x" * 1001] * 5))
+        assert (refused.status_code, refused.json()["type"]) == (503, "/problems/no-room")
 
 
 def test_a_small_body_passes_while_large_ones_hold_every_turn() -> None:
