@@ -18,6 +18,7 @@ from deploy.kafka import broker
 from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Serving, configuration
 from deploy.settings import Environment
+from deploy.submitting import submit
 from shared.db import Database
 from shared.messaging.kafka import KafkaBus
 from shared.principal import Audience
@@ -30,6 +31,7 @@ measures = typer.Typer(help="Figures.", no_args_is_help=True)
 app.add_typer(kafka, name="kafka")
 app.add_typer(parked, name="parked")
 app.add_typer(measures, name="measures")
+app.command()(submit)
 out = Console()
 
 DataDir = Annotated[Path, typer.Option(help="The folder that keeps everything.")]

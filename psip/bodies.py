@@ -1,12 +1,14 @@
 """What is sent: rows, bytes or a file, each as a body that can be sent again from its beginning."""
 
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]]
+Content: TypeAlias = bytes | Iterable[bytes]
 
 CSV = "text/csv"
 TYPES = {
@@ -26,7 +28,7 @@ ENCODINGS = {".gz": "gzip", ".zst": "zstd"}
 class Body(NamedTuple):
     """A body: how to open it (each attempt opens it anew), and the headers that say what it is."""
 
-    open: Callable[[], AbstractContextManager[bytes | IO[bytes]]]
+    open: Callable[[], AbstractContextManager[Content]]
     headers: dict[str, str]
 
 
@@ -53,3 +55,38 @@ def _file(path: Path, content_type: str | None) -> Body:
         raise ValueError(f"{path.name}: the name does not tell what the file is; give content_type, like {CSV!r}")
     headers = {"Content-Type": kind} | ({"Content-Encoding": encoding} if encoding else {})
     return Body(lambda: path.open("rb"), headers)
+
+
+def watched(body: Body, told: Callable[[int], None]) -> Body:
+    """The body, telling how many bytes of a file have been sent; each attempt begins again at none."""
+
+    @contextmanager
+    def opened() -> Iterator[Content]:
+        told(0)
+        with body.open() as content:
+            if isinstance(content, io.IOBase):
+                yield _Watched(content, told)
+            else:
+                yield content
+
+    return Body(opened, body.headers)
+
+
+class _Watched:
+    """As much of a file as sending one needs: its length, and its bytes in parts."""
+
+    def __init__(self, file: io.IOBase, told: Callable[[int], None]) -> None:
+        self._file, self._told, self._sent = file, told, 0
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def read(self, size: int = -1) -> bytes:
+        part: bytes = self._file.read(size)
+        self._sent += len(part)
+        self._told(self._sent)
+        return part
+
+    def __iter__(self) -> Iterator[bytes]:
+        while part := self.read(65536):
+            yield part

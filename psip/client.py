@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import httpx
 
 from psip.answers import Receipt, Series
-from psip.bodies import Body, Rows, body_of
+from psip.bodies import Body, Rows, body_of, watched
 from psip.problems import PsipProblem
 
 LATER = frozenset({429, 503})
@@ -67,16 +67,18 @@ class Client:
         wait: int = 10,
         idempotency_key: str | None = None,
         content_type: str | None = None,
+        sent: Callable[[int], None] | None = None,
     ) -> Receipt:
         """Send rows of a feed: mappings, a path (streamed; `.csv.gz` and the like too) or bytes (CSV unless told).
 
         None says that there was nothing to report: a nil return of `organisation` for `period`, which otherwise fill
         in rows that do not name theirs. The platform is given `wait` seconds to finish; `wait()` waits for longer. The
-        same `idempotency_key` makes a later call with the same content answer as this one; by default it is new.
+        same `idempotency_key` makes a later call with the same content answer as this one; by default it is new. `sent`
+        is told, again and again, how many bytes of a file have gone.
         """
         flags = {"final": final, "atomic": atomic, "dry_run": dry_run, "nil": what is None}
         params = {"feed": feed, "organisation": organisation, "period": period, "mode": mode}
-        body = body_of(what, content_type)
+        body = body_of(what, content_type) if sent is None else watched(body_of(what, content_type), sent)
         headers = {"Prefer": f"wait={wait}", "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         response = self._send(
             "POST",

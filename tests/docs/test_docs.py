@@ -16,6 +16,7 @@ import pytest
 from typer.main import get_command
 
 from deploy import cli
+from deploy.credentials import Credentials
 from deploy.settings import Environment
 from gateway.openapi import METHODS
 from psip import Series
@@ -119,7 +120,7 @@ def test_every_variable_of_the_environment_is_explained_to_operators() -> None:
 
 
 def test_every_variable_that_is_named_is_one_somebody_reads() -> None:
-    settings = {f"PSIP_{name.upper()}" for name in Environment.model_fields}
+    settings = {f"PSIP_{name.upper()}" for name in (*Environment.model_fields, *Credentials.model_fields)}
     code = "".join(path.read_text() for path in (ROOT / "docker-compose.yml", ROOT / "tests/conftest.py"))
     for name in NAMES:
         named = set(re.findall(r"\bPSIP_[A-Z_]+[A-Z]\b", (ROOT / name).read_text()))

@@ -102,6 +102,20 @@ def test_rows_bytes_and_files_arrive_as_what_they_are(gateway: Gateway, tmp_path
     assert gateway.headers("Content-Encoding") == [None, None, "gzip", None]
 
 
+def test_a_file_that_is_watched_tells_how_much_has_gone_and_begins_again_when_it_is_sent_again(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    file = tmp_path / "births.csv"
+    file.write_bytes(b"x" * 100_000)
+    gateway.answers.extend([busy(), receipt()])
+    told: list[int] = []
+    with gateway.client() as client:
+        client.submit(file, feed="births", sent=told.append)
+    assert told == [0, 65_536, 100_000, 100_000] * 2
+    assert [len(body) for _, body in gateway.seen] == [100_000] * 2
+    assert gateway.headers("Content-Length") == ["100000"] * 2
+
+
 def test_a_submission_says_whose_it_is_and_how_long_it_waits(gateway: Gateway) -> None:
     gateway.answers.append(receipt())
     with gateway.client() as client:
