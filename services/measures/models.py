@@ -70,8 +70,8 @@ class Cell(Base):
 
     `strata` lists them (the empty string is the whole), with a numerator and denominator for each (null: there is
     none). `dates` holds the instants of events for charts of the time between them. `kind` is `rows`, `counted` or
-    `nil`; `versions` are the return versions behind it, `provisional` when any of them is. `change` is the data
-    version that brought it.
+    `nil`; `versions` are the return versions behind it, `provisional` when any of them is. `failed` says in words which
+    quality gates it fails. `change` is the data version that brought it.
     """
 
     __tablename__ = "cell"
@@ -102,6 +102,7 @@ class Cell(Base):
     kind: Mapped[str] = mapped_column(Text)
     provisional: Mapped[bool]
     versions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    failed: Mapped[list[str]] = mapped_column(ARRAY(Text))
     change: Mapped[int] = mapped_column(BigInteger)
 
 

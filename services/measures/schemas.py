@@ -50,6 +50,9 @@ class SeriesItem(BaseModel):
     provisional: bool
     completeness: float | None = Field(description="The share of the returns expected that is in it, 0 to 1.")
     versions: list[str] = Field(description="The versions of returns behind it.")
+    lowest: float | None = Field(description="What a proportion would be if no case of those missing were one.")
+    highest: float | None = Field(description="What it would be if every case of those missing were an event.")
+    failed: list[str] = Field(description="The quality gates that it fails, or members that were left out fail.")
 
 
 class Series(StatedOfMeasure):

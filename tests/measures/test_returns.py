@@ -108,6 +108,65 @@ def test_a_missing_month_is_not_submitted_and_is_never_zero(measures: Measures) 
     ]
 
 
+def test_a_month_whose_return_is_due_and_may_still_come_is_late(measures: Measures) -> None:
+    set_up(measures, a_feed(BIRTHS_FEED | {"window": {"provisional_after_months": 1, "final_after_months": 2}}))
+    measures.hear(a_return(some_births(preterm=8, term=92)))
+
+    def statuses(day: datetime) -> list[str]:
+        return [one["status"] for one in measures.ask(series, first="2026-01", last="2026-02", known_at=day)["items"]]
+
+    with measures.database.session() as session:
+        session.execute(text("update cell set known_from = '2026-02-01'"))
+    assert statuses(datetime(2026, 3, 31, 12, tzinfo=UTC)) == ["value", "not_submitted"]
+    assert statuses(datetime(2026, 4, 1, 12, tzinfo=UTC)) == ["value", "late"]
+    assert statuses(datetime(2026, 5, 1, 12, tzinfo=UTC)) == ["value", "not_submitted"]
+
+
+FILLED = {
+    "feed": "births",
+    "meets": {"field": "gestation_length_at_birth", "is": "present"},
+    "at_least": 0.9,
+    "says": "gestation is filled in",
+}
+
+
+def test_a_return_that_fails_a_quality_gate_is_of_low_quality_and_no_part_of_its_icb(measures: Measures) -> None:
+    within = {"QUE": ("icb", None, None)}
+    set_up(
+        measures,
+        a_measure(quality=[FILLED]),
+        an_organisation("QUE", kind="icb"),
+        *(an_organisation(code, within=within) for code in ("RGT", "RGN")),
+    )
+    blank = [{**row, "gestation_length_at_birth": None} for row in some_births(preterm=0, term=20)]
+    measures.hear(a_return(some_births(preterm=10, term=70) + blank))
+    measures.hear(a_return(some_births(preterm=5, term=45), organisation="RGN"))
+
+    (own,) = measures.ask(series)["items"]
+    (icb,) = measures.ask(series, organisation="QUE")["items"]
+
+    assert (own["status"], own["value"]) == ("low_quality", None)
+    assert own["failed"] == ["gestation is filled in: 80% of 100 rows, 90% needed"]
+    assert (icb["status"], icb["numerator"], icb["denominator"], icb["completeness"]) == ("value", 5, 50, 1.0)
+    assert icb["failed"] == ["RGT: gestation is filled in: 80% of 100 rows, 90% needed"]
+
+
+def test_an_aggregate_says_what_those_missing_could_make_of_it(measures: Measures) -> None:
+    within = {"QUE": ("icb", None, None)}
+    set_up(
+        measures,
+        an_organisation("QUE", kind="icb"),
+        *(an_organisation(code, within=within) for code in ("RGT", "RGN")),
+    )
+    measures.hear(a_return(some_births(preterm=5, term=45)))
+    measures.hear(a_return(some_births(preterm=5, term=5), organisation="RGN"))
+    measures.hear(a_return(some_births(preterm=4, term=46, month="2026-02"), period="2026-02"))
+
+    items = measures.ask(series, organisation="QUE")["items"]
+
+    assert [(one["lowest"], one["highest"]) for one in items] == [(None, None), (100 * 4 / 60, 100 * 14 / 60)]
+
+
 def test_an_icb_adds_up_its_trusts_while_they_lay_within_it(measures: Measures) -> None:
     set_up(
         measures,

@@ -76,8 +76,12 @@ def _accepted(request: Request, known: set[str]) -> str:
 
 
 def _flat(items: list[dict[str, Any]]) -> pl.DataFrame:
-    rows = [item | {"versions": " ".join(item["versions"])} if "versions" in item else item for item in items]
+    rows = [item | {name: by.join(item[name]) for name, by in _LISTS.items() if name in item} for item in items]
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+_LISTS = {"versions": " ", "failed": "; "}
+"""What is a list in JSON and text in a table, and what is put between."""
 
 
 def _safe(name: str) -> str:

@@ -102,7 +102,7 @@ def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> Non
 
 
 _COLUMNS = ("measure", "organisation", "period", "start", "definition_version", "strata", "numerator", "denominator",
-            "dates", "kind", "provisional", "versions", "grain", "known_from", "change")  # fmt: skip
+            "dates", "kind", "provisional", "versions", "failed", "grain", "known_from", "change")  # fmt: skip
 
 
 def _replace(

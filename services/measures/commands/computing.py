@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from services.measures.commands.book import Book
-from services.measures.rules import definitions, figures, rows
+from services.measures.rules import definitions, figures, quality, rows
 from services.measures.rules.feeds import COUNTED
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
@@ -54,6 +54,7 @@ class Figures(NamedTuple):
     kind: str
     provisional: bool
     versions: list[str]
+    failed: list[str]
 
 
 class Computed(NamedTuple):
@@ -131,10 +132,9 @@ def _cells(
 ) -> list[Figures]:
     by_name = {one.measure: one for one in chosen}
     sources = _Sources(current, grain)
-    tables = {
-        feed: figures.figures(frame, chosen, feed=feed)
-        for feed, frame in _frames(session, current, chosen, feeds).items()
-    }
+    frames = _frames(session, current, chosen, feeds)
+    failed = _failed(frames, chosen, grain)
+    tables = {feed: figures.figures(frame, chosen, feed=feed) for feed, frame in frames.items()}
     counted = tables.pop(COUNTED, None)
     cells: dict[tuple[str, str, str], tuple[datetime, Figures]] = {}
     for kind, table in (("rows", _joined(tables)), ("counted", counted)):
@@ -152,6 +152,7 @@ def _cells(
                     measure, organisation, period, Period.parse(period).start, definition.version, strata, numerator,
                     denominator, dates, kind, any(one.status == "provisional" for one in behind),
                     sorted({one.id for one in behind}),
+                    failed.get((measure, organisation, period), []) if kind == "rows" else [],
                 )  # fmt: skip
                 cells[measure, organisation, period] = (sources.received(behind), figure)
     for nil in _nil(current, chosen, grain):
@@ -231,6 +232,22 @@ def _frames(
     return frames
 
 
+def _failed(
+    frames: Mapping[str, pl.DataFrame], chosen: Sequence[definitions.Definition], grain: Grain
+) -> Mapping[tuple[str, str, str], list[str]]:
+    """The quality gates that figures fail, by measure, organisation and period."""
+    found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for feed, frame in frames.items():
+        gated = [one for one in chosen if any(gate.feed == feed for gate in one.gates)]
+        if gated:
+            half = next(half for half in gated[0].halves if half.feed == feed)
+            period = figures.figure_period(frame, half.day, grain)
+            asked = [(one.measure, one.gates) for one in gated]
+            for key, words in quality.failures(frame, period, asked, feed=feed).items():
+                found[key] += words
+    return found
+
+
 def _joined(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
     """The figures of all feeds; those whose halves come from two feeds are put together."""
     if not tables:
@@ -260,5 +277,5 @@ def _nil(current: Sequence[_Current], chosen: Sequence[definitions.Definition], 
                     period = one.period.text if one.feed == COUNTED else figures.coarsened(one.period.text, grain)
                     yield Figures(
                         definition.measure, one.organisation, period, Period.parse(period).start, definition.version,
-                        [""], [None], [None], None, "nil", one.status == "provisional", [one.id],
+                        [""], [None], [None], None, "nil", one.status == "provisional", [one.id], [],
                     )  # fmt: skip

@@ -11,7 +11,8 @@ from services.measures.commands.cells import batches
 from services.measures.commands.computing import Figures, computed
 from shared.db import driver
 
-_SHOWN = ("definition_version", "strata", "numerator", "denominator", "dates", "kind", "provisional", "versions")
+_SHOWN = ("definition_version", "strata", "numerator", "denominator", "dates", "kind", "provisional", "versions",
+          "failed")  # fmt: skip
 
 
 class Difference(NamedTuple):

@@ -1,7 +1,7 @@
 """Reading cells: the figures of an organisation or of its members taken together, as known at an instant."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
 from services.measures.rules.disclosure import Policy
 from services.measures.rules.figures import default_grain
+from services.measures.rules.lateness import absent
 from services.measures.rules.series import Figure
+from services.measures.rules.together import MOST_VERSIONS, together
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
-
-MOST_VERSIONS = 200
 
 
 class Stand(NamedTuple):
@@ -67,6 +67,7 @@ def known(
     first: Period | None = None,
     last: Period | None = None,
     at: datetime | None = None,
+    today: date,
     rules: Policy | None = None,
 ) -> Known:
     """The figures of these members together, in the grain asked for by `first` and `last` or else the measure's own.
@@ -78,7 +79,7 @@ def known(
     grain = _grain(rows, definition, first or last)
     rows = [row for row in rows if row.grain == grain]
     periods = sorted({Period.parse(row.period) for row in rows})
-    figures = _together(session, definition, members, rows, at) if aggregate else _own(rows)
+    figures = _together(session, definition, members, rows, at, today) if aggregate else _own(rows)
     return Known(
         figures=figures,
         nil=frozenset(row.period for row in rows if row.kind == "nil") if not aggregate else frozenset(),
@@ -127,11 +128,14 @@ class _Row(NamedTuple):
     kind: str
     provisional: bool
     versions: list[str]
+    failed: list[str]
 
     def is_whole(self, definition: Definition) -> bool:
         """Whether it can count in an aggregate: a nil return, or one with both halves of its whole."""
         return self.kind == "nil" or (
-            self.numerator[0] is not None and (definition.denominator is None or self.denominator[0] is not None)
+            not self.failed
+            and self.numerator[0] is not None
+            and (definition.denominator is None or self.denominator[0] is not None)
         )
 
 
@@ -180,7 +184,7 @@ def _own(rows: Sequence[_Row]) -> list[Figure]:
         for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
             one = Figure(
                 period=row.period, stratum=stratum, numerator=numerator, denominator=denominator,
-                provisional=row.provisional, versions=_plain(row.versions),
+                provisional=row.provisional, versions=_plain(row.versions), failed=tuple(row.failed),
             )  # fmt: skip
             before = summed.get((row.period, stratum))
             summed[row.period, stratum] = one if before is None else _added(before, one)
@@ -188,47 +192,48 @@ def _own(rows: Sequence[_Row]) -> list[Figure]:
 
 
 def _together(
-    session: Session, definition: Definition, members: Sequence[Membership], rows: Sequence[_Row], at: datetime | None
+    session: Session,
+    definition: Definition,
+    members: Sequence[Membership],
+    rows: Sequence[_Row],
+    at: datetime | None,
+    today: date,
 ) -> list[Figure]:
-    senders = _senders(session, definition.measure, members, at)
-    sums: dict[tuple[str, str], Figure] = {}
-    sent: dict[str, set[str]] = defaultdict(set)
+    """The members taken together, in every period in which one of them sent something."""
+    sizes = _senders(session, definition.measure, members, at)
+    by_period: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        if not row.is_whole(definition):
-            continue
-        sent[row.period].add(row.organisation)
-        for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
-            one = Figure(
-                period=row.period, stratum=stratum, numerator=numerator, denominator=denominator,
-                provisional=row.provisional, versions=_plain(row.versions),
-            )  # fmt: skip
-            before = sums.get((row.period, stratum))
-            sums[row.period, stratum] = one if before is None else _added(before, one)
-    expected = {period: _expected(senders, members, Period.parse(period).start) for period in sent}
-    return [_with_completeness(one, len(sent[one.period]), expected[one.period]) for one in sums.values()]
+        by_period[row.period].append(row)
+    figures: list[Figure] = []
+    for text, parts in by_period.items():
+        period = Period.parse(text)
+        figures += together(
+            parts,
+            definition,
+            period=text,
+            expected=_expected(sizes, members, period.start),
+            absent=absent(period, definition.window, today=today),
+            sizes={code: size for code, size in sizes.items() if size},
+        )
+    return figures
 
 
-def _senders(session: Session, measure: str, members: Sequence[Membership], at: datetime | None) -> set[str]:
-    """The members that have ever sent this measure, as known at the instant: those it is expected of."""
+def _senders(
+    session: Session, measure: str, members: Sequence[Membership], at: datetime | None
+) -> dict[str, float | None]:
+    """The members that have ever sent this measure, as known at the instant, with their usual denominator: those it is
+    expected of."""
     cursor = driver(session).execute(
-        "select distinct organisation from cell where measure = %s and organisation = any(%s) and known_from <= "
-        "coalesce(%s::timestamptz, 'infinity')",
+        "select organisation, avg(denominator[1]) from cell where measure = %s and organisation = any(%s) "
+        "and known_from <= coalesce(%s::timestamptz, 'infinity') group by organisation",
         (measure, [one.code for one in members], at),
     )
-    return {code for (code,) in cursor}
+    return dict(cursor.fetchall())
 
 
-def _expected(senders: set[str], members: Sequence[Membership], day: date) -> int:
+def _expected(senders: Collection[str], members: Sequence[Membership], day: date) -> list[str]:
     then = {one.code for one in members if (one.start or date.min) <= day < (one.end or date.max)}
-    return len(senders & then)
-
-
-def _with_completeness(one: Figure, sent: int, expected: int) -> Figure:
-    return Figure(
-        period=one.period, stratum=one.stratum, numerator=one.numerator, denominator=one.denominator,
-        provisional=one.provisional, versions=one.versions[:MOST_VERSIONS],
-        completeness=sent / expected if expected else None,
-    )  # fmt: skip
+    return sorted(then.intersection(senders))
 
 
 def _added(one: Figure, other: Figure) -> Figure:
@@ -237,8 +242,9 @@ def _added(one: Figure, other: Figure) -> Figure:
         stratum=one.stratum,
         numerator=_sum(one.numerator, other.numerator),
         denominator=_sum(one.denominator, other.denominator),
+        failed=(*one.failed, *other.failed),
         provisional=one.provisional or other.provisional,
-        versions=(*one.versions, *other.versions) if len(one.versions) < MOST_VERSIONS else one.versions,
+        versions=(*one.versions, *other.versions)[:MOST_VERSIONS],
     )
 
 

@@ -15,10 +15,10 @@ from services.measures.rules import disclosure
 from services.measures.rules.formula import formula, half
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
-from shared.db import now
 
 MOST_RETURNS = 200
-_KEPT = ("numerator", "denominator", "value", "lower_95", "upper_95", "status", "provisional", "completeness")
+_KEPT = ("numerator", "denominator", "value", "lower_95", "upper_95", "status", "provisional", "completeness",
+         "lowest", "highest", "failed")  # fmt: skip
 _OF_THE_POINT = ("segment", "centre", "lower", "upper", "outside", "rule", "signal")
 
 
@@ -35,7 +35,7 @@ def explain(session: Session, question: Question, period: Period) -> dict[str, A
     item = next((one for one in found.items if one["period"] == period.text), None)
     if item is None:
         raise NoSuchFigure(f"nothing is known of {found.definition.measure} at {found.place.code} in {period}")
-    members = organisations.members(session, found.place, basis=question.basis, today=now().date())
+    members = organisations.members(session, found.place, basis=question.basis, today=question.today)
     sources = cells.sources(session, found.definition.measure, members, period, at=question.known_at)
     source = found.definition.source
     chart = draw_found(session, found, kind=None)

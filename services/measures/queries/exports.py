@@ -56,7 +56,8 @@ def pieces(session: Session, definition: Definition, sight: Sight, *, at: dateti
         cursor.execute(
             f"""
             select cell.organisation, o.name, o.kind, cell.period, cell.grain, cell.strata, cell.numerator,
-                   cell.denominator, cell.kind, cell.provisional, cell.definition_version, cell.known_from, cell.change
+                   cell.denominator, cell.kind, cell.provisional, cell.definition_version, cell.known_from, cell.change,
+                   cell.failed
             from cell left join organisation o on o.code = cell.organisation
             where cell.measure = %(measure)s and {known_then(at)}
             order by cell.organisation, cell.start, cell.grain
@@ -76,10 +77,18 @@ def directory_version(session: Session) -> tuple[int, datetime | None]:
 
 
 def _lines(row: Sequence[Any], definition: Definition, sight: Sight) -> Iterator[tuple[Any, ...]]:
-    code, name, level, text, grain, strata, numerators, denominators, kind, provisional, version, known, change = row
+    code, name, level, text, grain, strata, numerators, denominators, kind, provisional, version, *rest = row
+    known, change, failed = rest
     period = Period.parse(text)
     figures = [
-        Figure(period=text, stratum=stratum, numerator=numerator, denominator=denominator, provisional=provisional)
+        Figure(
+            period=text,
+            stratum=stratum,
+            numerator=numerator,
+            denominator=denominator,
+            provisional=provisional,
+            failed=tuple(failed),
+        )
         for stratum, numerator, denominator in zip(strata, numerators, denominators, strict=True)
     ]
     rules = disclosure.policy(definition.disclosure)

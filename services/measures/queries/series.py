@@ -16,11 +16,13 @@ from services.measures.queries.definitions import definition_of
 from services.measures.queries.organisations import Basis, Place
 from services.measures.rules import definitions, disclosure
 from services.measures.rules.charting import chart as draw
+from services.measures.rules.lateness import absent
 from services.measures.rules.series import add_intervals
 from services.measures.rules.series import series as tidy
 from services.measures.rules.statuses import ReturnState
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
+from shared.contracts.windows import london_day
 from shared.db import now
 from shared.principal import Principal
 
@@ -40,6 +42,11 @@ class Question:
     by: str | None = None
     known_at: datetime | None = None
     basis: Basis = "as_was"
+
+    @property
+    def today(self) -> date:
+        """The day in England on which it is asked, or as of which."""
+        return london_day(self.known_at or now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def chart(session: Session, question: Question, *, kind: str | None) -> dict[str
     found = find(session, question)
     resource = draw_found(session, found, kind=kind)
     review = found.definition.source.get("review") or {}
-    if review.get("next_review") and str(review["next_review"]) < now().date().isoformat():
+    if review.get("next_review") and str(review["next_review"]) < question.today.isoformat():
         resource["notices"].append(f"The definition was due for review on {review['next_review']}.")
     if found.policy is not None:
         resource["notices"].append(f"Small numbers are protected by the {found.policy} policy.")
@@ -91,7 +98,7 @@ def find(session: Session, question: Question) -> Found:
     """The items that answer a question, disclosure control applied as the caller's audience asks."""
     found, known = figures_of(session, question)
     controlled = found.policy is not None
-    items = _items(found.definition, found.place, known, question, now().date(), whole_table=controlled)
+    items = _items(found.definition, found.place, known, question, question.today, whole_table=controlled)
     if controlled:
         rules = disclosure.policy(found.definition.disclosure)
         items = _controlled(items, found.definition, rules, known.hidden, level=found.place.kind)
@@ -104,7 +111,8 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
     definition = definition_of(session, question.measure)
     place = organisations.place(session, question.organisation)
     stand = cells.stand(session, question.known_at)
-    members = organisations.members(session, place, basis=question.basis, today=now().date())
+    today = question.today
+    members = organisations.members(session, place, basis=question.basis, today=today)
     rules = disclosure.policy(definition.disclosure)
     controlled = not rules.exact and not organisations.sight(session, question.caller).exact(place.code)
     known = cells.known(
@@ -115,6 +123,7 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
         first=question.first,
         last=question.last,
         at=question.known_at,
+        today=today,
         rules=rules if controlled else None,
     )
     policy = rules.name if controlled else None
@@ -137,15 +146,14 @@ def _items(
     if (known.last.end - known.first.start).days > MOST_PERIODS * 366 / 12:
         raise InvalidPeriod("the range is longer than this service answers at once: ask for less")
     states: dict[str, ReturnState] = dict.fromkeys(known.nil, "nil")
+    there = {figure.period for figure in known.figures}
     states |= {
-        one.text: "awaited" for one in known.first.until(known.last) if one.end >= today and not _has(known, one)
+        one.text: absent(one, definition.window, today=today)
+        for one in known.first.until(known.last)
+        if one.text not in there
     }
     strata = sorted({WHOLE, *(_beside if whole_table else _strata)(known.figures, question)})
     return tidy(definition, place.code, known.figures, first=known.first, last=known.last, strata=strata, states=states)
-
-
-def _has(known: cells.Known, period: Period) -> bool:
-    return any(figure.period == period.text for figure in known.figures)
 
 
 def _strata(figures: Sequence[Any], question: Question) -> list[str]:

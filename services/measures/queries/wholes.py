@@ -70,7 +70,7 @@ _CELLS = """
          as member(place, code, first, last)
     cross join unnest(%(measures)s::text[], %(plain)s::bool[]) as asked(measure, plain)
     join cell on cell.measure = asked.measure and cell.organisation = member.code
-    where {instant} and cell.strata[1] = '' and cell.numerator[1] is not null
+    where {instant} and cell.failed = '{{}}' and cell.strata[1] = '' and cell.numerator[1] is not null
       and (asked.plain or cell.denominator[1] is not null)
       and (member.first is null or cell.start >= member.first) and (member.last is null or cell.start < member.last)
       and (%(from)s::date is null or cell.start >= %(from)s::date)

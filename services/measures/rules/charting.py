@@ -255,6 +255,9 @@ def _about_periods(rows: Sequence[Mapping[str, Any]], between: bool) -> list[str
     if provisional:
         notices.append(f"{provisional} of the points {'is' if provisional == 1 else 'are'} provisional and may change.")
     partial = sum(1 for row in rows if row["value"] is not None and (row["completeness"] or 0) < 1)
+    failed = sum(1 for row in rows if row.get("failed"))
+    if failed:
+        notices.append(f"{failed} of the points leave{'s' if failed == 1 else ''} out returns of low quality.")
     if partial:
         notices.append(f"{partial} of the points {'lacks' if partial == 1 else 'lack'} some of the returns expected.")
     return notices

@@ -9,9 +9,11 @@ import polars as pl
 
 from services.measures.rules.conditions import condition
 from services.measures.rules.feeds import COUNTED, Feed, InvalidDefinition
+from services.measures.rules.quality import Gate, gates
 from services.measures.rules.rows import JSON, UnreadableRows, frame_of
 from services.measures.rules.strata import STRATA, stratum
 from shared.contracts.periods import GRAINS, Grain
+from shared.contracts.windows import Window
 
 ValueKind = Literal["count", "sum", "distinct", "dates"]
 Improvement = Literal["increase", "decrease", "neutral"]
@@ -59,6 +61,8 @@ class Definition:
     improvement: Improvement
     minimum_denominator: float
     disclosure: str | None
+    gates: tuple[Gate, ...]
+    window: Window
     source: Mapping[str, Any]
 
     @classmethod
@@ -84,6 +88,8 @@ class Definition:
             improvement=cast("Improvement", _one_of(definition, "improvement", get_args(Improvement), "neutral")),
             minimum_denominator=_number(definition, "minimum_denominator", 0.0),
             disclosure=definition.get("disclosure"),
+            gates=_gates(definition, feeds),
+            window=Window.from_spec(feeds[definition["numerator"]["feed"]]),
             source=definition,
         )
 
@@ -95,6 +101,9 @@ class Definition:
                 expressions = [half.rows, *half.strata.values(), *([] if half.day is None else [half.day])]
                 used.update(name for one in expressions for name in one.meta.root_names())
                 used.update([half.field] if half.field is not None else [])
+        for gate in self.gates:
+            if gate.feed == feed:
+                used.update(gate.columns)
         return frozenset(used)
 
     @property
@@ -179,6 +188,15 @@ def _half(
             raise InvalidDefinition(f"/strata/{number}", f"{one!r} is none of the strata {', '.join(STRATA)}")
     rows = condition(part.get("where"), feed, f"{pointer}/where")
     return Half(feed.id, rows, kind, field, derived, None if counted else _day(feed, grain), counted)
+
+
+def _gates(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]]) -> tuple[Gate, ...]:
+    found = gates(definition, feeds)
+    read = {part["feed"] for name in ("numerator", "denominator") if (part := definition.get(name))}
+    for number, gate in enumerate(found):
+        if gate.feed not in read:
+            raise InvalidDefinition(f"/quality/{number}/feed", f"the measure reads no rows of {gate.feed}")
+    return found
 
 
 def _is_measure(measure: str) -> dict[str, str]:

@@ -264,6 +264,7 @@ def as_table(
 
 def _as_shown(item: Mapping[str, Any], figure: Figure | None) -> dict[str, Any]:
     told = {**item, "numerator": None, "denominator": None, "value": None, "lower_95": None, "upper_95": None}
+    told |= {"lowest": None, "highest": None, "failed": []}
     if figure is None:
         return told
     told |= {"numerator": figure.numerator, "denominator": figure.denominator}

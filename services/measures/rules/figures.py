@@ -74,7 +74,7 @@ def _of_one_grain(frame: pl.DataFrame, parts: Sequence[_Part], grain: Grain) -> 
     derived = {name: value for part in parts for name, value in part.half.strata.items()}
     dimensions = {name: f"_stratum_{name}" for name in derived}
     rows = frame.with_columns(
-        _figure_period(frame, parts[0].half.day, grain).alias("_figure_period"),
+        figure_period(frame, parts[0].half.day, grain).alias("_figure_period"),
         *(value.cast(pl.Categorical).alias(dimensions[name]) for name, value in derived.items()),
     )
     rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in _distinct_fields(parts))
@@ -193,7 +193,7 @@ def _repeated(rows: pl.DataFrame, field: str) -> pl.Series:
     return rows.select((pl.col(field).hash() ^ place ^ period).is_duplicated()).to_series()
 
 
-def _figure_period(frame: pl.DataFrame, day: pl.Expr | None, grain: Grain) -> pl.Expr:
+def figure_period(frame: pl.DataFrame, day: pl.Expr | None, grain: Grain) -> pl.Expr:
     """The period of `grain` each row counts in: by its date, or else the one that its return's period falls into."""
     written = frame["_period"].unique().to_list()
     by_return = _renamed(pl.col("_period"), {text: coarsened(text, grain) for text in written})

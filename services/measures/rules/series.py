@@ -8,7 +8,7 @@ import numpy as np
 
 from services.measures.rules.definitions import Definition
 from services.measures.rules.intervals import poisson, wilson
-from services.measures.rules.statuses import SHOWN, Cell, ReturnState, decide
+from services.measures.rules.statuses import SHOWN, Cell, ReturnState, Status, decide
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
 
@@ -17,18 +17,23 @@ from shared.contracts.periods import Period
 class Figure:
     """What is known of one organisation's measure in one period and stratum.
 
-    `passed` is whether its quality gates were; `completeness` the share of what was expected that is in it (1 for one
-    organisation's own return); `versions` the ids of the return versions behind it.
+    `failed` says which quality gates it fails; `completeness` the share of what was expected that is in it (1 for one
+    organisation's own return); `versions` the ids of the return versions behind it. An aggregate brings its `status`
+    (that of its sums, or why it has none) and, where members are missing from a proportion, the `lowest` and `highest`
+    share (0 to 1) that it could be: if none, or all, of their cases were events.
     """
 
     period: str
     stratum: str = WHOLE
     numerator: float | None = None
     denominator: float | None = None
-    passed: bool = True
+    failed: tuple[str, ...] = ()
     provisional: bool = False
     completeness: float | None = 1.0
     versions: tuple[str, ...] = ()
+    status: Status | None = None
+    lowest: float | None = None
+    highest: float | None = None
 
 
 def series(
@@ -47,7 +52,8 @@ def series(
     simply `received` (for a period with a figure) or `missing` (for one without). A stratum without a figure in a
     period whose whole is known is one in which there was nobody. The value is numerator / denominator x multiplier
     (the numerator alone for plain counts), never rounded, and is null unless the status is one that shows it.
-    Intervals are 95%: Wilson's for proportions, exact or Byar's for rates and counts.
+    Intervals are 95%: Wilson's for proportions, exact or Byar's for rates and counts. A figure that fails a gate keeps
+    its numbers and has no value.
     """
     known = {(figure.stratum, figure.period): figure for figure in figures}
     standing = states or {}
@@ -68,7 +74,7 @@ def _nobody(whole: Figure | None, stratum: str, definition: Definition) -> Figur
         stratum=stratum,
         numerator=0.0,
         denominator=None if definition.denominator is None else 0.0,
-        passed=whole.passed,
+        failed=whole.failed,
         provisional=whole.provisional,
         completeness=whole.completeness,
         versions=whole.versions,
@@ -88,8 +94,8 @@ def _item(
     ratio = definition.denominator is not None
     hidden = stands == "quarantined"
     numerator, denominator = (None, None) if hidden else (told.numerator, told.denominator)
-    cell = Cell(stands, numerator, denominator, ratio, told.passed, definition.minimum_denominator)
-    status = decide(cell)
+    cell = Cell(stands, numerator, denominator, ratio, not told.failed, definition.minimum_denominator)
+    status = told.status or decide(cell)
     return {
         "measure": definition.measure,
         "organisation": organisation,
@@ -104,7 +110,14 @@ def _item(
         "provisional": told.provisional,
         "completeness": told.completeness,
         "versions": list(told.versions),
+        "lowest": _scaled(told.lowest, definition.multiplier),
+        "highest": _scaled(told.highest, definition.multiplier),
+        "failed": list(told.failed),
     }
+
+
+def _scaled(share: float | None, multiplier: float) -> float | None:
+    return None if share is None else share * multiplier
 
 
 def _value(cell: Cell, multiplier: float) -> float | None:

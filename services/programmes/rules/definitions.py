@@ -27,7 +27,7 @@ STRATA: Mapping[str, tuple[str, ...]] = {
 NEEDED = ("id", "version", "name", "programme", "kind", "numerator", "multiplier", "unit", "period", "improvement")
 ALLOWED = {
     *NEEDED, "denominator", "why_it_matters", "chart", "strata", "minimum_denominator", "disclosure", "baseline",
-    "review", "examples", "notes", "source", "unverified", "facts", "status",
+    "quality", "review", "examples", "notes", "source", "unverified", "facts", "status",
 }  # fmt: skip
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -46,6 +46,7 @@ def problems(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any
     found += _chart(definition)
     found += _strata(definition, feeds)
     found += _numbers(definition)
+    found += _quality(definition, feeds)
     found += _baseline(definition)
     found += _review(definition)
     found += _examples(definition, feeds)
@@ -148,6 +149,31 @@ def _numbers(definition: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > lowest or value == float("inf"):
             yield f"/{name}", f"give a number {words}"
+
+
+def _quality(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    gates = definition.get("quality") or ()
+    if not isinstance(gates, list | tuple):
+        yield "/quality", "write a list of gates"
+        return
+    for number, gate in enumerate(gates):
+        pointer = f"/quality/{number}"
+        if not isinstance(gate, Mapping) or set(gate) - _GATE or gate.get("meets") is None:
+            yield pointer, 'write {"feed": ..., "where": ..., "meets": ..., "at_least": 0.9, "says": "..."}'
+            continue
+        share = gate.get("at_least")
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
+            yield f"{pointer}/at_least", "give a share above 0 and up to 1, such as 0.9"
+        if gate.get("feed") == COUNTED or gate.get("feed") not in _feeds_of(definition, feeds):
+            yield f"{pointer}/feed", "name a feed whose rows the measure reads"
+            continue
+        fields = fields_of(feeds[gate["feed"]])
+        for part in ("where", "meets"):
+            if gate.get(part) is not None:
+                yield from conditions.problems(gate[part], fields, f"{pointer}/{part}")
+
+
+_GATE = {"feed", "where", "meets", "at_least", "says"}
 
 
 def _baseline(definition: Mapping[str, Any]) -> Iterator[Problem]:

@@ -36,7 +36,7 @@ def test_every_period_of_the_run_has_an_item_also_those_without_a_figure() -> No
     assert (items[1]["versions"], items[1]["provisional"], items[1]["completeness"]) == (["v1"], True, 1.0)
     assert list(items[0]) == [
         "measure", "organisation", "stratum", "period", "numerator", "denominator", "value", "lower_95", "upper_95",
-        "status", "provisional", "completeness", "versions",
+        "status", "provisional", "completeness", "versions", "lowest", "highest", "failed",
     ]  # fmt: skip
 
 
@@ -78,7 +78,7 @@ REACHED = {
     "nil_return": (Figure(period="2026-09", numerator=0.0, denominator=0.0), "nil"),
     "late": (None, "late"),
     "awaiting_denominator": (Figure(period="2026-09", numerator=1.0), None),
-    "low_quality": (Figure(period="2026-09", numerator=1.0, denominator=20.0, passed=False), None),
+    "low_quality": (Figure(period="2026-09", numerator=1.0, denominator=20.0, failed=("half are blank",)), None),
     "not_applicable": (None, "not_expected"),
     "quarantined": (Figure(period="2026-09", numerator=1.0, denominator=20.0), "quarantined"),
 }

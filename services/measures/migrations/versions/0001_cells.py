@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("provisional", sa.Boolean(), nullable=False),
         sa.Column("versions", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("failed", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("measure", "organisation", "period", "known_from", name=op.f("pk_cell")),
     )
