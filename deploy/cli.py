@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,10 +29,12 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pret
 kafka = typer.Typer(help="Apache Kafka on this machine, without Docker.", no_args_is_help=True)
 parked = typer.Typer(help="Messages that could not be applied.", no_args_is_help=True)
 measures = typer.Typer(help="Figures.", no_args_is_help=True)
+organisations = typer.Typer(help="Organisations.", no_args_is_help=True)
 app.add_typer(kafka, name="kafka")
 app.add_typer(parked, name="parked")
 app.add_typer(measures, name="measures")
 app.command()(submit)
+app.add_typer(organisations, name="organisations")
 out = Console()
 
 DataDir = Annotated[Path, typer.Option(help="The folder that keeps everything.")]
@@ -74,7 +77,7 @@ def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKE
     if service not in WORKERS:
         raise typer.BadParameter(f"there is no worker {service!r}; choose one of {', '.join(WORKERS)}")
     with _last_words():
-        one = create_worker(service, environment, KafkaBus(environment.kafka()))
+        one = create_worker(service, environment, lambda: KafkaBus(environment.kafka()))
         one.heartbeat = environment.heartbeat
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: one.stop())
@@ -196,6 +199,28 @@ def verify_measures(data_dir: DataDir = Path(".psip")) -> None:
     if differences:
         raise SystemExit(f"{len(differences)} cells are not what the returns give")
     out.print("every cell is what the returns give")
+
+
+@organisations.callback()
+def registry() -> None:
+    """Organisations."""
+
+
+@organisations.command(name="load")
+def load_organisations(
+    file: Annotated[Path, typer.Argument(help="An ODS file, predecessors and successors, or CQC locations; in CSV.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Write it; without this only the difference is told.")] = False,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day the file tells of.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of which kind they are, where its name does not say.")] = None,
+    most: Annotated[int, typer.Option(help="How many of each to list.")] = 20,
+    data_dir: DataDir = Path(".psip"),
+) -> None:
+    """Compare a published file of organisations with the registry, and take it up; facts kept by hand stay."""
+    from deploy import organisation_files
+
+    day = (on or datetime.now(UTC)).date()
+    difference = organisation_files.load(file, data_dir, on=day, kind=kind, apply=apply)
+    organisation_files.tell(difference, out, applied=apply, most=most)
 
 
 @parked.command(name="list")

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.programmes.rules.organisations import Organisation
+from services.programmes.rules.statements import AS_AT
 from shared.contracts.programmes import Edge, Succession
 
 Row = Mapping[str, str]
@@ -16,6 +17,8 @@ Row = Mapping[str, str]
 ENGLAND = "ENGLAND"
 ICBS_BEGAN = date(2022, 7, 1)
 ICBS_MERGED = date(2026, 4, 1)
+TRUSTS_AS_AT = date(2026, 7, 31)
+"""The month of the ODS file that the table of trusts is from: an older file does not change them."""
 FROM_MEMORY = ("trust_type", "maternity_provider", "psc")
 """What the table of trusts has from memory for every trust."""
 
@@ -153,6 +156,7 @@ def _trust_attributes(
             "maternity_provider": {"Y": True, "N": False}.get(row["maternity_provider"]),
             "postcode": row["postcode"],
             "ods_icb": row["icb_2026"],
+            AS_AT: TRUSTS_AS_AT.isoformat(),
             "predecessors": [one["code"] for one in earlier],
             "succession_note": succession["note"] if succession else "",
             "icb_note": "moved between the ODS files of 2025 and 2026: the day is not known" if moved else "",

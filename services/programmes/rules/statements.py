@@ -17,6 +17,9 @@ from shared.contracts.programmes import Edge, Name, Override, Succession
 FACETS = ("name", "kind", "identifiers", "opened", "closed", "attributes", "successors", *HIERARCHIES)
 """What can be kept by hand, each by itself."""
 
+AS_AT = "as_at"
+"""The attribute that says of which day the facts are that were last taken up: an older file leaves them alone."""
+
 D = TypeVar("D", Edge, Name)
 
 
@@ -55,6 +58,8 @@ def facet(one: Organisation, name: str) -> Any:
         return sorted((str(edge.start or ""), edge.parent, str(edge.end or "")) for edge in edges)
     if name == "successors":
         return sorted((str(step.on), step.successor) for step in one.successions)
+    if name == "attributes":
+        return {key: value for key, value in one.attributes.items() if key != AS_AT}
     if name == "name":
         return [one.name, *((named.name, str(named.start or ""), str(named.end or "")) for named in one.names)]
     return getattr(one, name)
@@ -102,12 +107,17 @@ def brought(
     day = min(on, said.closed) if said.closed else on
     parents, left = _places(said, around, day)
     steps, lost = _steps(said, around)
+    if before is not None and said.kind is not None and str(before.attributes.get(AS_AT, "")) > on.isoformat():
+        older = ("is told of by a later file already",)
+        return msgspec.structs.replace(before, successions=_joined(before.successions, steps)), (*older, *lost)
+    dated = {} if said.kind is None else {AS_AT: on.isoformat()}
+    said = msgspec.structs.replace(said, attributes={**said.attributes, **dated})
     one = _revised(before, said, parents, around, on) if before else _registered(said, parents, around, source)
     one = msgspec.structs.replace(
         _ended(one), successions=_joined(one.successions, steps), identifiers={**one.identifiers, **said.identifiers}
     )
     if before is not None and before.closed is not None and said.kind is not None and said.closed is None:
-        left = (*left, f"closed on {before.closed}, which the file does not say: it stays closed")
+        left = (*left, "closed, which the file does not say: it stays closed")
     return one, (*left, *lost)
 
 
@@ -140,12 +150,13 @@ def _revised(
         named = before.names or (Name(name=before.name),)
         names = _from_day_on(named, Name(name=said.name), on)
         one = msgspec.structs.replace(one, names=names, name=names[-1].name)
+    day = max(on, one.opened or on)
     for way, parent in parents.items():
         own = [edge for edge in one.edges if edge.hierarchy == way and edge.superseded_at is None]
-        if any(edge.parent == parent and _holds(edge, on) for edge in own):
+        if any(edge.parent == parent and _holds(edge, day) for edge in own):
             continue
         others = tuple(edge for edge in one.edges if edge not in own)
-        since = on if own else _later(said.opened, around.by_code[parent].opened)
+        since = day if own else _later(said.opened, around.by_code[parent].opened)
         placed = _from_day_on(own, Edge(parent=parent, hierarchy=way), since)
         one = msgspec.structs.replace(one, edges=(*others, *placed))
     return one
@@ -162,8 +173,8 @@ def _from_day_on(dated: Iterable[D], new: D, since: date | None) -> tuple[D, ...
             found.append(msgspec.structs.replace(one, end=since) if breaks else one)
         elif begins > first:
             later.append(one)
-    placed: D = msgspec.structs.replace(new, start=since, end=later[0].start if later else None)
-    return tuple([*found, placed, *later])
+    found.append(msgspec.structs.replace(new, start=since, end=later[0].start if later else None))
+    return tuple(found + later)
 
 
 def _ended(one: Organisation) -> Organisation:
@@ -187,7 +198,7 @@ def _places(said: Statement, around: Around, day: date) -> tuple[dict[str, str],
         if code is None:
             left.append(f"its {way} {identifier} is not registered")
         elif not around.by_code[code].exists(day):
-            left.append(f"its {way} {code} was not open on {day}: say of which day the file is")
+            left.append(f"its {way} {code} was not open on the day the file tells of")
         else:
             found[way] = code
     return found, tuple(left)
