@@ -47,6 +47,9 @@ A_MEASURE = {
     "period": "week",
     "improvement": "decrease",
     "chart": "u",
+    "examples": [
+        {"rows": [{"falls": 3, "resident_days": 350}], "expect": {"numerator": 3, "denominator": 350}},
+    ],
 }
 A_TARGET = {
     "id": "falls-east-2028",
@@ -317,6 +320,35 @@ def test_having_touched_a_draft_once_is_having_written_it(drafted, lead, second)
     good(second("PUT", "/measures/east-falls/draft", A_MEASURE | {"name": "Falls"}))
     refused(second("POST", "/measures/east-falls/publish"), 403, "second-person-needed")
     refused(lead("POST", "/measures/east-falls/publish"), 403, "second-person-needed")
+
+
+@pytest.mark.parametrize(
+    ("examples", "pointer", "message"),
+    [
+        ([], "/examples", "give at least one example of a few rows and the figures they give"),
+        (
+            [{"rows": [{"falls": 3, "resident_days": 350}], "expect": {"numerator": 4, "denominator": 350}}],
+            "/examples/0/expect/numerator",
+            "the rows give 3, not 4: mend the definition or the example",
+        ),
+        (
+            [{"rows": [{"falls": "three"}], "expect": {"numerator": 3}}],
+            "/examples/0/rows",
+            "'three' is not a value of falls, which is integer",
+        ),
+    ],
+)
+def test_a_definition_is_published_only_with_examples_that_hold(lead, second, examples, pointer, message):
+    good(lead("POST", "/programmes", A_PROGRAMME), 201)
+    good(lead("POST", "/measures", A_MEASURE | {"examples": examples}), 201)
+
+    answer = second("POST", "/measures/east-falls/publish")
+
+    refused(answer, 422, "invalid-definition")
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == pointer
+    assert message in error["message"]
+    assert good(lead("GET", "/measures/east-falls/draft"))["revision"] == 1
 
 
 def test_the_next_version_is_later_and_both_can_be_read(drafted, lead, second):

@@ -1,6 +1,6 @@
 """Measures are drafted by some and published by somebody else; what was published never changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from services.programmes.problems import (
     SecondPersonNeeded,
     UnknownMeasure,
 )
-from services.programmes.rules import definitions, versions
+from services.programmes.rules import conditions, definitions, examples, versions
 
 KIND = Draft.__tablename__
 
@@ -55,12 +55,16 @@ def proposal(session: Session, definition: Mapping[str, Any], caller: Footprint)
         found.append(("/programme", f"{whole['programme']!r} is not a programme: register it first"))
     if not found and published is not None and not versions.is_later(whole["version"], published.version):
         found.append(("/version", f"{published.version} is published: give a later version"))
-    if found or programme is None:
+    _refuse(found)
+    return Proposal(whole, programme.owner if programme is not None else "")
+
+
+def _refuse(found: Sequence[conditions.Problem]) -> None:
+    if found:
         raise InvalidDefinition(
             "; ".join(f"{pointer}: {message}" for pointer, message in found[:3]),
             errors=[{"pointer": pointer, "message": message} for pointer, message in found],
         )
-    return Proposal(whole, programme.owner)
 
 
 def draft_measure(session: Session, proposed: Proposal, act: Act) -> Draft:
@@ -87,12 +91,14 @@ def discard_draft(session: Session, measure: str, caller: Footprint, act: Act) -
 def publish_measure(session: Session, measure: str, caller: Footprint, act: Act) -> None:
     """Publish the draft as the live version; whoever worked on it cannot be who publishes it.
 
-    Raises NoDraft, SecondPersonNeeded, and InvalidDefinition for what has become wrong since it was drafted.
+    Raises NoDraft, SecondPersonNeeded, and InvalidDefinition for what has become wrong since it was drafted, for rows
+    that are counted without an example, and for examples that do not give the figures they expect.
     """
     draft = held_draft(session, measure, caller)
     if act.who in draft.authors:
         raise SecondPersonNeeded("you wrote this definition: somebody else must check and publish it")
     proposed = proposal(session, draft.document, caller)
+    _refuse(examples.problems(proposed.definition, _feeds(session)))
     version = entries.Version(
         measure,
         proposed.definition["version"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from services.programmes.rules import definitions, feeds, organisations, programmes, targets
+from services.programmes.rules import definitions, examples, feeds, organisations, programmes, targets
 from services.programmes.rules.national_organisations import national_organisations
 from services.programmes.rules.organisations import Organisation
 
@@ -160,7 +160,8 @@ def _faults(catalogue: Catalogue) -> Iterator[Fault]:
         yield from _placed(f"feeds/{name}.toml", "", feeds.problems(spec))
     for name, measure in catalogue.measures.items():
         file = f"measures/{measure.get('programme')}.toml"
-        yield from _placed(file, name, definitions.problems(measure, catalogue.feeds))
+        found = definitions.problems(measure, catalogue.feeds)
+        yield from _placed(file, name, found or examples.problems(measure, catalogue.feeds))
         if measure.get("programme") not in catalogue.programmes:
             yield Fault(file, name, f"{measure.get('programme')!r} is not a programme")
     for name, programme in catalogue.programmes.items():
