@@ -76,6 +76,7 @@ def gateway_settings(url: str, private: str, service: int, door: int) -> dict[st
         "database_url": url,
         "principal_private_key": private,
         "token_key": json.dumps(token_key),
+        "webhook_key": "bench",
         "upstreams": dict.fromkeys(("ingest", "programmes", "measures"), f"http://127.0.0.1:{service}"),
         "public_url": f"http://127.0.0.1:{door}",
         "requests_per_minute": 10_000_000,

@@ -46,11 +46,16 @@ class Platform:
         database_server: str | None = None,
         kafka: KafkaSettings | None = None,
         working: bool = True,
+        sandbox: bool = False,
     ) -> None:
-        """`working` runs the workers in threads; without it they move only when `settle` steps them."""
+        """`working` runs the workers in threads; without it they move only when `settle` steps them.
+
+        A `sandbox` lets callers try what production does not: webhooks to this machine.
+        """
         self.data_dir = data_dir.resolve()
         self.workers: dict[str, Worker] = {}
         self._port, self._server_url, self._kafka, self._working = port, database_server, kafka, working
+        self._sandbox = sandbox
         self._stack = ExitStack()
         self._threads: list[threading.Thread] = []
 
@@ -90,7 +95,7 @@ class Platform:
 
     def _start_workers(self) -> None:
         for name in WORKERS:
-            worker = create_worker(name, self.environment, self.bus)
+            worker = create_worker(name, self.environment, lambda: self.bus)
             self.workers[name] = worker
             self._stack.callback(worker.close)
             if self._working:

@@ -1,7 +1,8 @@
 """The secrets of an installation: one file each in a private folder, so that each process can be given only its own.
 
 `psip secrets DIR` makes those that are missing. The gateway needs `principal.private.jwk` and `token.private.jwk`;
-the services need `principal.public.jwk`; ingest alone needs `pseudonym.key`. `NAME.password` is the password of the
+the services need `principal.public.jwk`; ingest alone needs `pseudonym.key`. The gateway and the worker of webhooks
+share `webhooks.key`. `NAME.password` is the password of the
 account NAME on the PostgreSQL server: `postgres` owns it, and each service has an account of its own.
 """
 
@@ -19,6 +20,7 @@ PRINCIPAL_PRIVATE = "principal.private.jwk"
 PRINCIPAL_PUBLIC = "principal.public.jwk"
 TOKEN_PRIVATE = "token.private.jwk"  # noqa: S105 - a file's name
 PSEUDONYM = "pseudonym.key"
+WEBHOOKS = "webhooks.key"
 
 
 def password(account: str) -> str:
@@ -26,7 +28,7 @@ def password(account: str) -> str:
     return f"{account}.password"
 
 
-RANDOM = (PSEUDONYM, *map(password, ("postgres", *SERVICE_DATABASES)))
+RANDOM = (PSEUDONYM, WEBHOOKS, *map(password, ("postgres", *SERVICE_DATABASES)))
 NAMES = (PRINCIPAL_PRIVATE, PRINCIPAL_PUBLIC, TOKEN_PRIVATE, *RANDOM)
 """Every secret of an installation."""
 

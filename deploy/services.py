@@ -5,7 +5,7 @@ A service is imported when it is asked for, so that a process holds only its own
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from fastapi import FastAPI
 
@@ -18,11 +18,23 @@ Settings = Callable[[Environment], Any]
 
 SERVICES = ("programmes", "ingest", "measures")
 """What stands behind the gateway: each an app and a worker."""
-WORKERS: Mapping[str, str] = {
-    "programmes": "services.programmes.worker",
-    "ingest": "services.ingest.worker",
-    "measures": "services.measures.worker",
-    "gateway": "gateway.worker",
+
+
+class Kind(NamedTuple):
+    """A worker: its module, the database it works on, whether it is on the bus, and what else it is told."""
+
+    module: str
+    database: str
+    on_bus: bool = True
+    told: Callable[[Environment], Mapping[str, Any]] = lambda _: {}
+
+
+WORKERS: Mapping[str, Kind] = {
+    "programmes": Kind("services.programmes.worker", "programmes"),
+    "ingest": Kind("services.ingest.worker", "ingest"),
+    "measures": Kind("services.measures.worker", "measures"),
+    "gateway": Kind("gateway.worker", "gateway"),
+    "webhooks": Kind("gateway.live.webhooks.worker", "gateway", on_bus=False, told=Environment.webhooks),
 }
 APPS: Mapping[str, tuple[str, Settings]] = {
     "programmes": ("services.programmes.app", Environment.programmes),
@@ -43,6 +55,9 @@ def protocol(name: str) -> Protocol:
     return cast("Protocol", import_module("gateway.doorway").Doorway) if name == "gateway" else "httptools"
 
 
-def create_worker(name: str, environment: Environment, bus: Bus) -> Worker:
-    """The worker of that name, on this bus."""
-    return cast("Worker", import_module(WORKERS[name]).create_worker(environment.url(name), bus))
+def create_worker(name: str, environment: Environment, bus: Callable[[], Bus]) -> Worker:
+    """The worker of that name; `bus` is asked for only if it is on it."""
+    kind = WORKERS[name]
+    create = import_module(kind.module).create_worker
+    on = (bus(),) if kind.on_bus else ()
+    return cast("Worker", create(environment.url(kind.database), *on, **kind.told(environment)))

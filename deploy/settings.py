@@ -1,6 +1,7 @@
 """The environment, read once: every `PSIP_...` variable there is, and the settings of each process made from them."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,6 +42,7 @@ class Environment(BaseSettings):
     programmes_url: str = "http://127.0.0.1:8002"
     measures_url: str = "http://127.0.0.1:8003"
     public_url: str = Field(default="http://127.0.0.1:8000", description="The gateway's address as callers write it.")
+    sandbox: bool = Field(default=False, description="For trying things out; never in production.")
     log_level: str = "INFO"
     ingest_rows_per_minute: int = Field(
         default=20_000_000, ge=1, description="Rows that one client may have dealt with in a minute."
@@ -64,9 +66,15 @@ class Environment(BaseSettings):
             principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
             principal_private_key=SecretStr(self.secret(secrets.PRINCIPAL_PRIVATE)),
             token_key=SecretStr(self.secret(secrets.TOKEN_PRIVATE)),
+            webhook_key=SecretStr(self.secret(secrets.WEBHOOKS)),
             upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
             public_url=self.public_url,
+            sandbox=self.sandbox,
         )
+
+    def webhooks(self) -> dict[str, Any]:
+        """What the worker of webhooks is told."""
+        return {"key": SecretStr(self.secret(secrets.WEBHOOKS)), "sandbox": self.sandbox}
 
     def url(self, database: str) -> SecretStr:
         """The address of one database on the server."""

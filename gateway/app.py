@@ -18,6 +18,9 @@ from gateway.door import Door
 from gateway.limits import Limits
 from gateway.live import api as live
 from gateway.live.hub import Hub
+from gateway.live.webhooks import addresses
+from gateway.live.webhooks import api as webhooks
+from gateway.live.webhooks.signatures import Signatures
 from gateway.openapi import Documents
 from gateway.proxy import Proxy
 from gateway.routes import Routes
@@ -79,7 +82,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app = create_service(
         settings,
         database=database,
-        routers=[access.router, live.router, documentation.router],
+        routers=[access.router, live.router, webhooks.router, documentation.router],
         checks={"clients": roster.current},
         description=gateway.__doc__ or "",
         middleware=[door],
@@ -87,6 +90,8 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     )
     app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
     app.state.closing = hub.close
+    app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
+    app.state.resolve = addresses.look_up
     app.state.documents = Documents(proxy)
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app

@@ -51,6 +51,12 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/clients/{client_id}/revoke", GATEWAY, POST="clients:write"),
     Row("/v1/audit", GATEWAY, GET="audit:read"),
     Row("/v1/stream", GATEWAY, GET=ANY_CLIENT),
+    Row("/v1/webhooks", GATEWAY, GET="webhooks:read", POST="webhooks:write"),
+    Row("/v1/webhooks/{id}", GATEWAY, GET="webhooks:read", PATCH="webhooks:write", DELETE="webhooks:write"),
+    *_reads(GATEWAY, "webhooks:read", "/v1/webhooks/{id}/deliveries"),
+    Row("/v1/webhooks/{id}/rotate", GATEWAY, POST="webhooks:write"),
+    Row("/v1/webhooks/{id}/replay", GATEWAY, POST="webhooks:write"),
+    Row("/v1/webhooks/{id}/test", GATEWAY, POST="webhooks:write"),
     # Rows in: submissions, returns, who has sent what
     Row(
         "/v1/submissions",

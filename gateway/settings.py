@@ -22,6 +22,7 @@ class GatewaySettings(ServiceSettings):
     )
     principal_private_key: SecretStr = Field(description="Ed25519 private key (JWK, JSON) that signs principals.")
     token_key: SecretStr = Field(description="P-256 private key (JWK, JSON) that signs access tokens.")
+    webhook_key: SecretStr = Field(description="What the secrets of webhooks are made with.")
     earlier_token_keys: tuple[str, ...] = Field(
         default=(), description="Public keys (JWK, JSON) whose tokens are still believed while a new key takes over."
     )

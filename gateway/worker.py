@@ -2,14 +2,12 @@
 
 from pydantic import SecretStr
 
-from gateway import models  # noqa: F401 - the tables of messages are declared there
 from gateway.events import HANDLERS
 from gateway.live import log
 from shared.db import Database, now
 from shared.messaging import cloudevents
 from shared.messaging.bus import Bus
 from shared.messaging.consumer import Consumer
-from shared.messaging.outbox import Relay
 from shared.messaging.worker import Worker, hourly
 
 SERVICE = "gateway"
@@ -25,4 +23,4 @@ def create_worker(database_url: SecretStr, bus: Bus) -> Worker:
         with database.session() as session:
             log.forget(session, before=now() - log.KEPT)
 
-    return Worker(SERVICE, Relay(database, bus), consumer, chores=[hourly(consumer.forget_old), hourly(forget)])
+    return Worker(SERVICE, consumer=consumer, chores=[hourly(consumer.forget_old), hourly(forget)])

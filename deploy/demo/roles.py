@@ -9,9 +9,10 @@ from shared.principal import EVERYONE, Audience
 
 ALL_SCOPES: Final = frozenset({
     "submissions:write", "submissions:read", "programmes:write", "programmes:read", "measures:read",
-    "clients:write", "clients:read", "audit:read",
+    "clients:write", "clients:read", "audit:read", "webhooks:write", "webhooks:read",
 })  # fmt: skip
-SENDS: Final = frozenset({"submissions:write", "submissions:read", "programmes:read", "measures:read"})
+WEBHOOKS: Final = frozenset({"webhooks:write", "webhooks:read"})
+SENDS: Final = frozenset({"submissions:write", "submissions:read", "programmes:read", "measures:read"}) | WEBHOOKS
 READS: Final = frozenset({"programmes:read", "measures:read"})
 
 
@@ -39,8 +40,8 @@ _ROLES = (
     Role("supplier", SENDS, (EVERYONE,), "member"),
     Role("trust", SENDS, ("RGT",), "member"),
     Role("care_home", SENDS, (LARGE,), "member"),
-    Role("analyst", READS | {"submissions:read"}, ("S1Y5D",), "member"),
-    Role("psc", READS | {"submissions:read", "programmes:write"}, ("EAST",), "member"),
+    Role("analyst", READS | WEBHOOKS | {"submissions:read"}, ("S1Y5D",), "member"),
+    Role("psc", READS | WEBHOOKS | {"submissions:read", "programmes:write"}, ("EAST",), "member"),
     Role("national", ALL_SCOPES, (EVERYONE,), "national"),
     Role("front_end", READS, (), "public"),
 )

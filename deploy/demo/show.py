@@ -31,7 +31,10 @@ _INSTALLER = Principal("psip-demo", ALL_SCOPES, frozenset({EVERYONE}), "national
 def show(data_dir: Path, *, port: int, empty: bool, over_kafka: bool, leave: bool, out: Console) -> int:
     """Run the demonstration until it is interrupted (or, with `leave`, until its data is in). The exit status."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _kafka(data_dir, wanted=over_kafka) as kafka, Platform(data_dir, port=port, kafka=kafka) as platform:
+    with (
+        _kafka(data_dir, wanted=over_kafka) as kafka,
+        Platform(data_dir, port=port, kafka=kafka, sandbox=True) as platform,
+    ):
         credentials = _credentials(platform.environment.url("gateway"), _kept(data_dir))
         _write_handle(data_dir, platform.base_url, credentials)
         out.print(f"Serving at [bold]{platform.base_url}[/]; credentials are in {data_dir / 'demo.json'}")

@@ -1,13 +1,11 @@
 """Live updates over HTTP: the stream."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import StringConstraints
 
 from gateway.live.hub import Hub
-from gateway.live.kinds import BY_NAME, NAMES
-from gateway.live.places import Places
+from gateway.live.parameters import EventName, MeasureId, OrganisationCode, check_places, check_scopes
 from gateway.live.problems import TooManyStreams, UnknownOrganisation
 from gateway.live.sight import Wanted
 from gateway.live.stream import EventStream
@@ -18,9 +16,6 @@ from shared.problems import Forbidden, problems
 MOST = 10_000  # streams of one gateway process
 MOST_OF_ONE = 5_000
 RETRY_AFTER = {"Retry-After": "5"}
-EventName = Literal["submission.completed", "cells.changed", "signal.detected"]
-OrganisationCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,19}$", to_upper=True)]
-MeasureId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,59}$", to_lower=True)]
 
 router = APIRouter(tags=["Live"])
 Caller = Annotated[Principal, Depends(caller)]
@@ -105,19 +100,3 @@ async def open_stream(
     check_places(hub.places, organisation)
     wanted = Wanted(frozenset(event), frozenset(organisation), frozenset(measure))
     return EventStream(hub, visitor, wanted, last_event_id=last_event_id)
-
-
-def check_scopes(caller: Principal, events: list[EventName]) -> None:
-    """Refuse an event that the caller may never see, or a caller who may see none. Raises Forbidden."""
-    for name in events:
-        if not caller.may(BY_NAME[name].scope):
-            raise Forbidden(f"{name} needs the scope {BY_NAME[name].scope}")
-    if not any(caller.may(BY_NAME[name].scope) for name in NAMES):
-        raise Forbidden("this needs the scope measures:read or submissions:read")
-
-
-def check_places(places: Places, codes: list[str]) -> None:
-    """Refuse an organisation there is not: it would be waited for in vain. Raises UnknownOrganisation."""
-    for code in codes:
-        if not places.knows(code):
-            raise UnknownOrganisation(f"no organisation has the code {code}")

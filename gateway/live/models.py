@@ -105,7 +105,7 @@ class Delivery(Base):
     __table_args__ = (
         CheckConstraint("state in ('waiting', 'delivered', 'parked')", name="state_is_known"),
         UniqueConstraint("webhook_id", "event_id"),
-        Index("ix_delivery_due", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_delivery_due", "webhook_id", "due_at", postgresql_where=text("state = 'waiting'")),
         Index("ix_delivery_webhook_id", "webhook_id", "id"),
     )
 

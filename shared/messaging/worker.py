@@ -18,29 +18,38 @@ HOUR_SECONDS = 3600.0
 
 @dataclass
 class Worker:
-    """Everything a service does without being asked over HTTP: relay its outbox, apply what others published."""
+    """Everything a service does without being asked over HTTP: relay its outbox, apply what others published, chores.
+
+    `endings` are done when it closes.
+    """
 
     service: str
-    relay: Relay
+    relay: Relay | None = None
     consumer: Consumer | None = None
     chores: Sequence[Callable[[], int]] = ()
+    endings: Sequence[Callable[[], None]] = ()
     heartbeat: Path | None = None
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def step(self, *, seconds: float = 0.0) -> int:
         """Do what can be done now, waiting up to `seconds` for messages; how many things moved."""
-        moved = self.relay.step()
+        moved = self._relayed()
         if self.consumer is not None:
             moved += self.consumer.step(seconds=0.0 if moved else seconds)
         for chore in self.chores:
             moved += chore()
         if moved:
-            moved += self.relay.step()
+            moved += self._relayed()
         return moved
+
+    def _relayed(self) -> int:
+        return 0 if self.relay is None else self.relay.step()
 
     def settled(self) -> bool:
         """Whether nothing waits: the outbox is empty and every message has been applied."""
-        return waiting(self.relay.database) == 0 and (self.consumer is None or self.consumer.subscription.lag() == 0)
+        if self.relay is not None and waiting(self.relay.database):
+            return False
+        return self.consumer is None or self.consumer.subscription.lag() == 0
 
     def run(self, *, idle_seconds: float = 0.05) -> None:
         """Step until `stop`. A failure is logged and tried again after a pause that grows to ten seconds."""
@@ -64,11 +73,14 @@ class Worker:
         self._stop.set()
 
     def close(self) -> None:
-        """Leave the group and give the database's connections back."""
+        """End what the chores began, leave the group and give the database's connections back."""
+        for end in self.endings:
+            end()
         if self.consumer is not None:
             self.consumer.subscription.close()
             self.consumer.database.close()
-        self.relay.database.close()
+        if self.relay is not None:
+            self.relay.database.close()
 
 
 def hourly(work: Callable[[], None], *, clock: Callable[[], float] = time.monotonic) -> Callable[[], int]:

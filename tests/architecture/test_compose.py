@@ -49,6 +49,7 @@ def test_every_secret_is_made_by_psip_secrets_and_given_to_somebody():
         (secrets.PRINCIPAL_PRIVATE, {"gateway"}),
         (secrets.TOKEN_PRIVATE, {"gateway"}),
         (secrets.PSEUDONYM, {"ingest"}),
+        (secrets.WEBHOOKS, {"gateway", "webhooks-worker"}),
         (secrets.password("postgres"), {"postgres", "migrate"}),
     ],
 )
@@ -94,7 +95,14 @@ def test_only_the_gateway_is_reached_from_outside_and_only_from_this_machine():
 
 def test_only_workers_reach_the_bus_which_asks_nobody_who_they_are():
     on_it = {name for name, one in SERVICES.items() if "bus" in one["networks"]}
-    assert on_it == {"kafka", "topics", *(f"{name}-worker" for name in WORKERS)}
+    assert on_it == {"kafka", "topics", *(f"{name}-worker" for name, kind in WORKERS.items() if kind.on_bus)}
+
+
+def test_only_the_gateway_and_the_worker_of_webhooks_reach_what_is_outside_and_that_worker_no_service():
+    internal = {name for name, one in COMPOSE["networks"].items() if one and one.get("internal")}
+    outward = {name for name, one in SERVICES.items() if set(one["networks"]) - internal}
+    assert outward == {"gateway", "webhooks-worker"}
+    assert set(SERVICES["webhooks-worker"]["networks"]) & internal == {"database"}
 
 
 def test_every_image_names_its_version():

@@ -27,7 +27,7 @@ from tests.docs.examples import ROOT
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder that a reader stands in after `make demo`: `.psip/demo.json` is in it, and what it names runs."""
     folder = tmp_path_factory.mktemp("reader")
-    with Platform(folder / ".psip") as platform:
+    with Platform(folder / ".psip", sandbox=True) as platform:
         handle = registered(platform)
         (folder / ".psip/demo.json").write_text(json.dumps(handle))
         fill(handle)

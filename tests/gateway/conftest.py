@@ -157,6 +157,7 @@ def new_settings(database_url: SecretStr, **others: Any) -> GatewaySettings:
         "database_url": database_url,
         "principal_private_key": private,
         "token_key": token_key,
+        "webhook_key": "a key for the tests",
         "upstreams": dict.fromkeys(SERVICES, "http://127.0.0.1:9"),
         "requests_per_minute": 100_000,
         "anonymous_per_minute": 100_000,

@@ -13,6 +13,7 @@ GIVEN = {
     "database_url": "postgresql+psycopg://x/gateway",
     "principal_private_key": PRIVATE,
     "token_key": "{}",
+    "webhook_key": "w",
     "upstreams": UPSTREAMS,
 }
 

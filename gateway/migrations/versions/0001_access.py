@@ -185,7 +185,9 @@ def _create_live(instant: sa.DateTime) -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("webhook_id", "event_id", name=op.f("uq_delivery_webhook_id")),
     )
-    op.create_index("ix_delivery_due", "delivery", ["due_at"], postgresql_where=sa.text("state = 'waiting'"))
+    op.create_index(
+        "ix_delivery_due", "delivery", ["webhook_id", "due_at"], postgresql_where=sa.text("state = 'waiting'")
+    )
     op.create_index("ix_delivery_webhook_id", "delivery", ["webhook_id", "id"])
     op.execute("insert into live_state (number, forgotten, places) values (1, 0, 0)")
 
