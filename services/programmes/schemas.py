@@ -74,6 +74,27 @@ class Measures(Page):
     items: list[Entry]
 
 
+class Difference(Shown):
+    """A place in a document (a JSON Pointer), what it said, and what it says now."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+class MeasureVersion(Entry):
+    """A version of a measure, and what it changed of the one before."""
+
+    changed_from: str | None = Field(description="The version before; null for the first.")
+    changes: list[Difference]
+
+
+class MeasureVersions(Page):
+    """The versions of a measure."""
+
+    items: list[MeasureVersion]
+
+
 class Targets(Page):
     """A page of targets."""
 
@@ -149,6 +170,23 @@ class OrganisationInFull(Organisation, Stamped):
     edges: list[Edge]
     successors: list[Succession]
     predecessors: list[Succession]
+
+
+class Lying(Shown):
+    """An organisation that lies within another or holds it."""
+
+    code: str
+    name: str
+    kind: str
+
+
+class OrganisationAround(OrganisationInFull):
+    """An organisation with everything around it on a day; `members` and `ancestors` where they are asked for."""
+
+    ancestors: list["Ancestor"] | None = None
+    members: list[Lying] | None = Field(default=None, description="The first 1,000 by code; /members has them all.")
+    members_total: int | None = None
+    standing_for: list[Lying] | None = Field(default=None, description="Who stands for it on the day.")
 
 
 class Organisations(Page):

@@ -110,6 +110,18 @@ def test_ancestors_are_own_and_inherited(east):
     }  # fmt: skip
 
 
+def test_ancestors_members_and_successors_of_any_node_at_any_date_are_one_answer(east):
+    then = east.get("/v1/organisations/QJG?around=true&at=2026-03-31")
+    now = east.get("/v1/organisations/QJG?around=true&at=2026-05-01")
+
+    assert [one["code"] for one in then["members"]] == ["RDE", "RDE01"]
+    assert {one["code"] for one in then["ancestors"]} == {"Y61", "ENGLAND"}
+    assert [one["code"] for one in then["standing_for"]] == ["QJG"]
+    assert (now["members"], now["members_total"]) == ([], 0)
+    assert sorted(one["code"] for one in now["standing_for"]) == ["D7T5G", "T6Y0W"]
+    assert sorted(step["successor"] for step in now["successors"]) == ["D7T5G", "T6Y0W"]
+
+
 def test_a_split_is_two_successors(east):
     answer = east.get("/v1/organisations/QJG/successors?at=2026-05-01")
     assert sorted(step["successor"] for step in answer["items"]) == ["D7T5G", "T6Y0W"]

@@ -351,6 +351,24 @@ def test_a_definition_is_published_only_with_examples_that_hold(lead, second, ex
     assert good(lead("GET", "/measures/east-falls/draft"))["revision"] == 1
 
 
+def test_what_a_new_version_changed_is_shown_place_by_place(lead, second, drafted):
+    good(second("POST", "/measures/east-falls/publish"))
+    numerator = {"feed": "care-home-weekly", "value": {"sum": "falls_with_injury"}}
+    examples = [{"rows": [{"falls_with_injury": 1, "resident_days": 350}], "expect": {"numerator": 1}}]
+    good(lead("PUT", "/measures/east-falls/draft", A_MEASURE | {
+        "name": "Falls that hurt", "numerator": numerator, "examples": examples,
+    }))  # fmt: skip
+    good(second("POST", "/measures/east-falls/publish"))
+
+    newest, oldest = good(lead("GET", "/measures/east-falls/versions"))["items"]
+
+    changed = {one["pointer"]: (one["before"], one["after"]) for one in newest["changes"]}
+    assert changed["/name"] == (A_MEASURE["name"], "Falls that hurt")
+    assert changed["/numerator/value/sum"] == ("falls", "falls_with_injury")
+    assert "/denominator/value/sum" not in changed
+    assert (newest["changed_from"], oldest["changed_from"], oldest["changes"]) == ("1.0.0", None, [])
+
+
 def test_the_next_version_is_later_and_both_can_be_read(drafted, lead, second):
     good(second("POST", "/measures/east-falls/publish"))
     redrafted = good(lead("PUT", "/measures/east-falls/draft", A_MEASURE | {"name": "Falls"}))

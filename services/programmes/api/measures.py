@@ -59,9 +59,9 @@ def get_measure(
     return answer_with_etag(request, queries.entries.one(session, Measure, measure, known_at=known_at))
 
 
-@router.get("/{measure}/versions", response_model=schemas.Measures)
+@router.get("/{measure}/versions", response_model=schemas.MeasureVersions)
 def list_measure_versions(request: Request, measure: MeasureId, _: MayRead, session: Session) -> Response:
-    """Every published version of one measure, newest first."""
+    """Every published version of one measure, newest first, each with what it changed: wording, numerator, all."""
     items = queries.entries.versions(session, Measure, measure)
     stamp = queries.stamp(session, Measure.__tablename__, measure)
     return answer_with_etag(request, {"items": items, "next_cursor": None, **stamp})

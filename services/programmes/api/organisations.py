@@ -52,12 +52,22 @@ def list_organisations(
     return answer_page(request, rows, limit=limit, key=lambda row: [row["code"]], stamp=stamp)
 
 
-@router.get("/{code}", response_model=schemas.OrganisationInFull)
+@router.get("/{code}", response_model=schemas.OrganisationAround)
 def get_organisation(
-    request: Request, code: Code, _: MayRead, session: Session, hierarchy: AsKnown, at: Day, known_at: KnownAt = None
+    request: Request,
+    code: Code,
+    _: MayRead,
+    session: Session,
+    hierarchy: AsKnown,
+    at: Day,
+    known_at: KnownAt = None,
+    around: Annotated[bool, Query(description="With its ancestors, its members, and who stands for it.")] = False,
 ) -> Response:
-    """One organisation, open or closed, by its code or any identifier."""
-    return answer_with_etag(request, queries.organisations.one(session, hierarchy, code, at=at, known_at=known_at))
+    """One organisation, open or closed, by its code or any identifier; with all around it on the day, if asked."""
+    shown = queries.organisations.one(session, hierarchy, code, at=at, known_at=known_at)
+    if around:
+        shown |= queries.organisations.around(session, hierarchy, shown["code"], at=at, known_at=known_at)
+    return answer_with_etag(request, shown)
 
 
 @router.get("/{code}/ancestors", response_model=schemas.Ancestors)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from services.programmes.models import Entry, Feed, Measure, Programme, Target
 from services.programmes.problems import UnknownFeed, UnknownMeasure, UnknownProgramme, UnknownTarget
 from services.programmes.queries.stamps import stamp
+from services.programmes.rules.documents import differences
 from shared.problems import Problem
 
 UNKNOWN: Mapping[type[Entry], type[Problem]] = {
@@ -88,12 +89,22 @@ def _ids_of(session: Session, table: type[Entry], programme: str, known_at: date
 
 
 def versions(session: Session, table: type[Entry], name: str) -> list[dict[str, Any]]:
-    """Every version of an entry, newest first. Raises the table's problem when there is none."""
+    """Every version of an entry, newest first, with what it changed of the one before (none, if only its state).
+
+    Raises the table's problem when there is none.
+    """
     query = select(table).where(table.name == name).order_by(table.id.desc())
     rows: Sequence[Entry] = session.scalars(query).all()
     if not rows:
         found(session, table, name)
-    return [shown(row) for row in rows]
+    earlier = (*rows[1:], None)
+    return [shown(row) | _change(before, row) for row, before in zip(rows, earlier, strict=True)]
+
+
+def _change(before: Entry | None, row: Entry) -> dict[str, Any]:
+    if before is None:
+        return {"changed_from": None, "changes": []}
+    return {"changed_from": before.version, "changes": differences(before.document, row.document)}
 
 
 def shown(row: Entry) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from services.programmes.hierarchy import Hierarchy
 from services.programmes.models import Edge, Organisation, Succession, among
 from services.programmes.problems import UnknownOrganisation
 from services.programmes.queries.stamps import stamp
+from services.programmes.rules import organisations as rules
 
 KIND = Organisation.__tablename__
+MOST_MEMBERS = 1000
 
 
 def code_of(hierarchy: Hierarchy, identifier: str) -> str:
@@ -41,6 +43,24 @@ def one(
         "predecessors": _successions(session, Succession.successor == code, known_at),
         **stamp(session, KIND, code, known_at=known_at),
     }
+
+
+def around(
+    session: Session, hierarchy: Hierarchy, code: str, *, at: date, known_at: datetime | None = None
+) -> dict[str, Any]:
+    """Who holds an organisation on a day, what lies within it, and who stands for it: one answer for all three."""
+    members = hierarchy.members(code, at)
+    known = hierarchy.organisations
+    return {
+        "ancestors": ancestors(session, hierarchy, code, at=at, known_at=known_at),
+        "members": [_lying(known.by_code[one], at) for one in members[:MOST_MEMBERS]],
+        "members_total": len(members),
+        "standing_for": [_lying(known.by_code[one], at) for one in known.standing_for(code, at)],
+    }
+
+
+def _lying(one: rules.Organisation, at: date) -> dict[str, Any]:
+    return {"code": one.code, "name": one.called(at), "kind": one.kind}
 
 
 def listed(

@@ -1,6 +1,6 @@
 """Programmes as they are shown and sent: lists named in the plural, as the public contract has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 PLURALS: Mapping[str, str] = {
@@ -41,3 +41,28 @@ def pointer_as_sent(pointer: str) -> str:
     """Where a fault found in the written form lies in the document that was sent."""
     _, first, *rest = pointer.split("/") if pointer else ("", "")
     return "/" + "/".join([PLURALS.get(first, first), *rest])
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Where two versions of a document differ, but for their number: each place with what it said, and says now.
+
+    A place is a JSON Pointer to the smallest part that differs; what one of them lacks is null.
+    """
+    return [
+        {"pointer": pointer, "before": was, "after": now}
+        for pointer, was, now in _differences(before, after, "")
+        if pointer != "/version"
+    ]
+
+
+def _differences(before: Any, after: Any, pointer: str) -> Iterator[tuple[str, Any, Any]]:
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys((*before, *after)):
+            yield from _differences(before.get(name), after.get(name), f"{pointer}/{name}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (was, now) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(was, now, f"{pointer}/{number}")
+    else:
+        yield pointer, before, after
