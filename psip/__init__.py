@@ -9,6 +9,7 @@ with Client("https://psip.example", "my-client", "my-secret") as client:
 
 from psip.answers import Receipt, Series
 from psip.client import Client
+from psip.live import LiveEvent, LiveStream
 from psip.problems import PsipProblem
 
-__all__ = ["Client", "PsipProblem", "Receipt", "Series"]
+__all__ = ["Client", "LiveEvent", "LiveStream", "PsipProblem", "Receipt", "Series"]

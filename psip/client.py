@@ -5,7 +5,8 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ import httpx
 
 from psip.answers import Receipt, Series
 from psip.bodies import Body, Rows, body_of, watched
+from psip.live import QUIET_SECONDS, LiveStream, NotNow
 from psip.problems import PsipProblem
 
 LATER = frozenset({429, 503})
@@ -25,6 +27,7 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 LONGEST_PAUSE = 60.0
 RENEW_SECONDS = 30.0
 Mode = Literal["replace", "merge"]
+LiveName = Literal["submission.completed", "cells.changed", "signal.detected"]
 Basis = Literal["as_was", "as_is_now"]
 
 
@@ -146,6 +149,48 @@ class Client:
             org_basis=org_basis,
         )
         return found
+
+    def stream(
+        self,
+        *,
+        events: Sequence[LiveName] = (),
+        organisations: Sequence[str] = (),
+        measures: Sequence[str] = (),
+        after: str | None = None,
+    ) -> LiveStream:
+        """What happens, as it happens: an endless iterator that goes on by itself when a connection ends.
+
+        Only these events, about these organisations (and what lies within them) and measures; by default all that the
+        client may see. `after` is the `id` of the last event known (or a stream's `place`), to be told what came since;
+        without it the stream begins with the present. An event named `reset` says that something was missed.
+        """
+        wanted: dict[str, Sequence[str]] = {"event": events, "organisation": organisations, "measure": measures}
+
+        @contextmanager
+        def open_at(place: str | None) -> Iterator[httpx.Response]:
+            headers = {"Accept": "text/event-stream"} | ({} if place is None else {"Last-Event-ID": place})
+            token = self._bearer()
+            for turn in (1, 2):
+                bearer = {"Authorization": f"Bearer {token}"}
+                timeout = httpx.Timeout(self._http.timeout.connect, read=QUIET_SECONDS)
+                with self._http.stream(
+                    "GET",
+                    "/v1/stream",
+                    params={name: list(one) for name, one in wanted.items()},
+                    headers=headers | bearer,
+                    timeout=timeout,
+                ) as response:
+                    if response.status_code == 200:
+                        yield response
+                        return
+                    if response.status_code in LATER | UNCERTAIN:
+                        raise NotNow(_asked(response))
+                    if response.status_code != 401 or turn == 2:
+                        response.read()
+                        raise PsipProblem.of(response)
+                token = self._bearer(instead_of=token)
+
+        return LiveStream(open_at, after=after, attempts=self._attempts, sleep=self._sleep)
 
     def get(self, path: str, /, **params: Any) -> Any:
         """The JSON at a path. Parameters that are None are left out; dates and instants are written as ISO 8601."""
