@@ -23,11 +23,12 @@ demo: setup            ## the whole platform with plausible data: what it shows,
 test: .venv/.ready-dev ## every test; those that need Java or Node are skipped, with the reason, where there is none
 	$(BIN)/pytest
 
-check: .venv/.ready-dev ## style, types, and which way imports point
+check: .venv/.ready-dev ## style, types, which way imports point, and whether the contracts keep what was promised
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.compatibility
 
 bench: .venv/.ready-dev ## the figures of benchmarks/results.md, each beside its limit
 	$(BIN)/python -m benchmarks

@@ -126,12 +126,18 @@ def make_secrets(folder: Annotated[Path, typer.Argument(help="The folder to keep
 
 
 @app.command(name="contracts")
-def write_contracts() -> None:
+def write_contracts(
+    release: Annotated[bool, typer.Option("--release", help="Keep them as those of this version, for good.")] = False,
+) -> None:
     """Write the generated contracts: asyncapi.json and openapi.json."""
     from deploy import contracts
+    from deploy.compatibility import released
+    from gateway.documentation import VERSION
 
     for path in contracts.write():
         out.print(str(path))
+    if release:
+        out.print(str(released.release(released.FOLDER, VERSION)))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from deploy import openapi
+from gateway.documentation import VERSION
 from shared.contracts.event import Event, Topic
 from shared.messaging.cloudevents import EVENTS, JSON
 
@@ -40,7 +41,7 @@ def asyncapi() -> dict[str, Any]:
     topics = dict.fromkeys(event.TOPIC for event in EVENTS)
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": TITLE, "version": "1.0.0", "description": ABOUT},
+        "info": {"title": TITLE, "version": VERSION, "description": ABOUT},
         "defaultContentType": JSON,
         "channels": {topic.name: _channel(topic) for topic in topics},
         "operations": _operations(),

@@ -1,7 +1,7 @@
 """The gateway, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import anyio
@@ -14,6 +14,7 @@ from gateway.access import api as access
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
+from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.door import Door
 from gateway.limits import Limits
 from gateway.live import api as live
@@ -35,8 +36,11 @@ AUDIT_SECONDS = 0.1
 LIVE_SECONDS = 0.2
 
 
-def create_app(settings: GatewaySettings) -> FastAPI:
-    """The gateway as an ASGI application. It begins to serve, and to read its clients, when its lifespan begins."""
+def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPRECATED) -> FastAPI:
+    """The gateway as an ASGI application. It begins to serve, and to read its clients, when its lifespan begins.
+
+    `going` are the operations that are deprecated.
+    """
     database = Database(settings.database_url, pool_size=settings.pool_size)
     tokens = Tokens(
         settings.token_key.get_secret_value(),
@@ -64,6 +68,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         proxy=proxy,
         audit=audit,
         operations_networks=settings.operations_networks,
+        going=going,
     )
 
     @asynccontextmanager
@@ -92,7 +97,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.state.closing = hub.close
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
     app.state.resolve = addresses.look_up
-    app.state.documents = Documents(proxy)
+    app.state.documents, app.state.going = Documents(proxy), going
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
 

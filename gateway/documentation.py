@@ -1,6 +1,7 @@
 """What the platform says of itself: the reference, for people and for programs, and a page for every problem."""
 
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,8 @@ from gateway.routes import GATEWAY, TABLE
 from gateway.settings import GatewaySettings
 from shared.problems import MEDIA_TYPE, NotFound, Problem
 
-VERSION = "1.0.0"
+VERSION = version("psip")
+"""Of everything: the distribution, the reference, the events and the clients."""
 ASYNCAPI = Path(shared.contracts.__file__).parent / "asyncapi.json"
 router = APIRouter(tags=["Documentation"])
 
@@ -75,7 +77,7 @@ async def document(request: Request) -> Document:
     documents: Documents = state.documents
     settings: GatewaySettings = state.settings
     described = {GATEWAY: request.app.openapi(), **await documents.fetch()}
-    return merged(described, TABLE, server=settings.issuer, version=VERSION)
+    return merged(described, TABLE, server=settings.issuer, version=VERSION, going=state.going)
 
 
 async def _problems(request: Request) -> dict[str, dict[str, Any]]:

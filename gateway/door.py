@@ -4,6 +4,7 @@ It stands inside `FollowTrail` (ids, metrics, log) and before the gateway's own 
 service, with a signed principal; only there is no wire between.
 """
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
+from gateway.deprecations import DEPRECATED, Deprecation, announcements
 from gateway.limits import Allowance, Limits, too_many
 from gateway.proxy import NOSNIFF, Proxy
 from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
@@ -58,10 +60,12 @@ class Door:
         proxy: Proxy,
         audit: AuditLog,
         operations_networks: tuple[str, ...],
+        going: Iterable[Deprecation] = DEPRECATED,
     ) -> None:
         self.app, self.routes = app, routes
         self._visitors, self._roster, self._limits, self._proxy, self._audit = visitors, roster, limits, proxy, audit
         self._operations = [ip_network(one) for one in operations_networks]
+        self._announced = announcements(going)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the application's start and end pass through."""
@@ -106,6 +110,8 @@ class Door:
             allowance = await self._limits.anonymous.take(address)
         else:
             allowance = await self._limits.client.take(visitor.principal.client_id)
+        if told := self._announced.get((scope["method"], row.path)):
+            allowance = allowance._replace(headers=[*allowance.headers, *told])
         may = visitor is None or need == ANY_CLIENT or visitor.principal.may(need)
         if allowance.wait or not may:
             raise Refusal(_lacks(need), allowance, visitor)

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import structlog
 
+from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.pool import Patience
 from gateway.problems import (
     AccessUncertain,
@@ -106,17 +107,31 @@ class Documents:
         return found if isinstance(found, dict) else None
 
 
-def merged(documents: Mapping[str, Document], rows: Iterable[Row], *, server: str, version: str) -> Document:
-    """The one document. `documents` is by service; operations that the table does not lead to are left out."""
+def merged(
+    documents: Mapping[str, Document],
+    rows: Iterable[Row],
+    *,
+    server: str,
+    version: str,
+    going: Iterable[Deprecation] = DEPRECATED,
+) -> Document:
+    """The one document. `documents` is by service; operations that the table does not lead to are left out.
+
+    Those in `going` are marked as deprecated.
+    """
     table = {_shape(row.path): row for row in rows}
     paths: dict[str, Document] = {}
     schemas: dict[str, Any] = {"Problem": PROBLEM_SCHEMA}
     for service in sorted(documents, key=lambda name: (name != GATEWAY, name)):
         document = _with_schemas_renamed(documents[service], taken=schemas, service=service)
         kept = dict(_reachable(document, service, table))
-        for path, operations in kept.items():
-            paths.setdefault(path, {}).update(operations)
+        for path, methods in kept.items():
+            paths.setdefault(path, {}).update(methods)
         schemas |= _used(document.get("components", {}).get("schemas", {}), kept)
+    deprecated = {(one.method, _shape(one.path)): one for one in going}
+    for path, method, operation in operations({"paths": paths}):
+        if (method, _shape(path)) in deprecated:
+            deprecated[method, _shape(path)].mark(operation)
     whole: Document = {
         "openapi": "3.1.0",
         "info": {"title": "Patient safety improvement platform", "version": version, "description": DESCRIPTION},

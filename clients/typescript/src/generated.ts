@@ -774,7 +774,7 @@ export interface paths {
         };
         /**
          * List Measure Versions
-         * @description Every published version of one measure, newest first.
+         * @description Every published version of one measure, newest first, each with what it changed: wording, numerator, all.
          */
         get: operations["list_measure_versions"];
         put?: never;
@@ -840,12 +840,15 @@ export interface paths {
         };
         /**
          * Get Organisation
-         * @description One organisation, open or closed, by its code or any identifier.
+         * @description One organisation, open or closed, by its code or any identifier; with all around it on the day, if asked.
          */
         get: operations["get_organisation"];
         /**
          * Change Organisation
          * @description Change an organisation: send the whole of what is true of it. What it was stays on record.
+         *
+         *     What you change of one that the national catalogue or a file tells of is kept against them from then on, and so
+         *     needs a `reason`; leave a fact out of `overrides` to let them say it again.
          */
         put: operations["change_organisation"];
         post?: never;
@@ -1267,6 +1270,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Open Stream
+         * @description What happens, as it happens (server-sent events): submissions dealt with, figures computed anew, signals.
+         *
+         *     You are told what you could read: `submission.completed` as receipts (`submissions:read`), the others with
+         *     `measures:read`; signals of charts with small numbers only where you see them exactly. Events name what to read
+         *     again and hold no figure. Send the last `id` as `Last-Event-ID` to go on where you left off, within seven days and
+         *     on any replica; `reset` tells that something was missed. The stream ends with your access token: come back with a
+         *     new one. A comment comes every 15 seconds.
+         */
+        get: operations["open_stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/submissions": {
         parameters: {
             query?: never;
@@ -1485,6 +1514,141 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description Your client's webhooks: whether they are enabled, how far they have come, what waits and what is parked.
+         */
+        get: operations["list_webhooks"];
+        put?: never;
+        /**
+         * Register Webhook
+         * @description Register an address to be called with what happens from now on. Its secret is in this answer and nowhere else.
+         *
+         *     Each call is a POST of JSON, signed as Standard Webhooks says; any 2xx within ten seconds takes it. Others are tried
+         *     again for three days. The order is not promised; `webhook-id` is the same at every attempt.
+         */
+        post: operations["register_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description One webhook.
+         */
+        get: operations["get_webhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Delete a webhook and what was to be carried to it.
+         */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change Webhook
+         * @description Change where a webhook is called or what of; disable it, or enable it again.
+         */
+        patch: operations["change_webhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description What was carried to a webhook in the last thirty days, newest first: attempts, answers, reasons.
+         */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay Webhook
+         * @description Carry everything that came after a cursor again, parked or delivered, with the same ids.
+         */
+        post: operations["replay_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook Secret
+         * @description Give a webhook a new secret, shown once. For a time deliveries are signed with both.
+         */
+        post: operations["rotate_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test Webhook
+         * @description Send `webhook.test` to a webhook, signed as any other event; `deliveries` tells what became of it.
+         */
+        post: operations["test_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1551,8 +1715,16 @@ export interface components {
         Ancestor: {
             /** Code */
             code: string;
-            /** Name */
+            /**
+             * Name
+             * @description What it was called on the day asked about.
+             */
             name: string;
+            /**
+             * Names
+             * @description All its names, where a change of name is known.
+             */
+            names: components["schemas"]["NameShown"][];
             /** Kind */
             kind: string;
             /** Identifiers */
@@ -1579,6 +1751,13 @@ export interface components {
             source: string;
             /** Unverified */
             unverified: boolean;
+            /**
+             * Overrides
+             * @description The facts kept by hand, and why.
+             */
+            overrides: {
+                [key: string]: components["schemas"]["OverrideShown"];
+            };
             /**
              * Recorded At
              * Format: date-time
@@ -2503,6 +2682,67 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Deliveries
+         * @description A page of deliveries, newest first.
+         */
+        Deliveries: {
+            /** Items */
+            items: components["schemas"]["Delivery"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * Delivery
+         * @description One event on its way to a webhook.
+         */
+        Delivery: {
+            /** Id */
+            id: number;
+            /**
+             * Event Id
+             * @description The header `webhook-id` of every attempt: what to know a repeat by.
+             */
+            event_id: string;
+            /** Event */
+            event: string;
+            /** Cursor */
+            cursor: string | null;
+            /**
+             * At
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "parked";
+            /** Attempts */
+            attempts: number;
+            /**
+             * Due At
+             * @description When it is tried next; null when it is not.
+             */
+            due_at: string | null;
+            /** Tried At */
+            tried_at: string | null;
+            /**
+             * Status
+             * @description What the address answered last.
+             */
+            status: number | null;
+            /**
+             * Reason
+             * @description Why the last attempt failed.
+             */
+            reason: string | null;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * DetectedSignal
          * @description Special-cause variation in one chart, from when it was found until it ended.
          */
@@ -2542,6 +2782,20 @@ export interface components {
             detected_at: string;
             /** Resolved At */
             resolved_at: string | null;
+        };
+        /**
+         * Difference
+         * @description A place in a document (a JSON Pointer), what it said, and what it says now.
+         */
+        Difference: {
+            /** Pointer */
+            pointer: string;
+            /** Before */
+            before: unknown;
+            /** After */
+            after: unknown;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Draft
@@ -2997,6 +3251,20 @@ export interface components {
             }[];
         };
         /**
+         * Lying
+         * @description An organisation that lies within another or holds it.
+         */
+        Lying: {
+            /** Code */
+            code: string;
+            /** Name */
+            name: string;
+            /** Kind */
+            kind: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Measure
          * @description A published version of a measure, with its definition.
          */
@@ -3036,6 +3304,67 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * MeasureVersion
+         * @description A version of a measure, and what it changed of the one before.
+         */
+        MeasureVersion: {
+            /** Id */
+            id: string;
+            /** Version */
+            version: string;
+            /** Status */
+            status: string;
+            /**
+             * Organisation
+             * @description The organisation whose it is; ENGLAND for the national catalogue.
+             */
+            organisation: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Superseded At */
+            superseded_at: string | null;
+            /** Recorded By */
+            recorded_by: string;
+            /** Checked By */
+            checked_by: string | null;
+            /**
+             * Unverified
+             * @description True where the fact is from memory and was not checked against a source.
+             */
+            unverified: boolean;
+            /**
+             * Changed From
+             * @description The version before; null for the first.
+             */
+            changed_from: string | null;
+            /** Changes */
+            changes: components["schemas"]["Difference"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * MeasureVersions
+         * @description The versions of a measure.
+         */
+        MeasureVersions: {
+            /** As Of */
+            as_of: string | null;
+            /** Data Version */
+            data_version: number;
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last.
+             */
+            next_cursor: string | null;
+            /** Items */
+            items: components["schemas"]["MeasureVersion"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Measures
          * @description A page of measures.
          */
@@ -3062,6 +3391,34 @@ export interface components {
             row: components["schemas"]["QuarantinedRow"];
             effect: components["schemas"]["RowEffect"];
             receipt: components["schemas"]["Receipt"];
+        };
+        /**
+         * NameSent
+         * @description What an organisation was called from `start` until the day before `end`.
+         */
+        NameSent: {
+            /** Name */
+            name: string;
+            /** Start */
+            start?: string | null;
+            /** End */
+            end?: string | null;
+        };
+        /**
+         * NameShown
+         * @description What an organisation was called from `start` until the day before `end`, and when that was learned.
+         */
+        NameShown: {
+            /** Name */
+            name: string;
+            /** Start */
+            start: string | null;
+            /** End */
+            end: string | null;
+            /** Recorded At */
+            recorded_at: string | null;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * NewClient
@@ -3101,6 +3458,48 @@ export interface components {
             jwks?: components["schemas"]["KeySet"] | null;
         };
         /**
+         * NewWebhook
+         * @description A webhook to register: where to call, and what of. https only, and a host in the public.
+         * @example {
+         *       "description": "Redraws the ward boards",
+         *       "events": [
+         *         "cells.changed",
+         *         "signal.detected"
+         *       ],
+         *       "organisations": [
+         *         "RGT"
+         *       ],
+         *       "url": "https://dashboard.example.nhs.uk/hooks/psip"
+         *     }
+         */
+        NewWebhook: {
+            /** Url */
+            url: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Events
+             * @description Only these; empty: all that the client may see.
+             * @default []
+             */
+            events: ("submission.completed" | "cells.changed" | "signal.detected")[];
+            /**
+             * Organisations
+             * @description Only what is about these or what lies within them; empty: all.
+             * @default []
+             */
+            organisations: string[];
+            /**
+             * Measures
+             * @description Only what is about these; empty: all.
+             * @default []
+             */
+            measures: string[];
+        };
+        /**
          * Node
          * @description An aim, a driver or a change idea; its id is `kind:id`.
          */
@@ -3128,8 +3527,16 @@ export interface components {
         Organisation: {
             /** Code */
             code: string;
-            /** Name */
+            /**
+             * Name
+             * @description What it was called on the day asked about.
+             */
             name: string;
+            /**
+             * Names
+             * @description All its names, where a change of name is known.
+             */
+            names: components["schemas"]["NameShown"][];
             /** Kind */
             kind: string;
             /** Identifiers */
@@ -3157,10 +3564,111 @@ export interface components {
             /** Unverified */
             unverified: boolean;
             /**
+             * Overrides
+             * @description The facts kept by hand, and why.
+             */
+            overrides: {
+                [key: string]: components["schemas"]["OverrideShown"];
+            };
+            /**
              * Recorded At
              * Format: date-time
              */
             recorded_at: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * OrganisationAround
+         * @description An organisation with everything around it on a day; `members` and `ancestors` where they are asked for.
+         */
+        OrganisationAround: {
+            /** As Of */
+            as_of: string | null;
+            /** Data Version */
+            data_version: number;
+            /** Code */
+            code: string;
+            /**
+             * Name
+             * @description What it was called on the day asked about.
+             */
+            name: string;
+            /**
+             * Names
+             * @description All its names, where a change of name is known.
+             */
+            names: components["schemas"]["NameShown"][];
+            /** Kind */
+            kind: string;
+            /** Identifiers */
+            identifiers: {
+                [key: string]: string;
+            };
+            /** Opened */
+            opened: string | null;
+            /**
+             * Closed
+             * @description Its last day, if it has closed.
+             */
+            closed: string | null;
+            /**
+             * Open
+             * @description Whether it was open on the day asked about.
+             */
+            open: boolean;
+            /** Attributes */
+            attributes: {
+                [key: string]: unknown;
+            };
+            /** Source */
+            source: string;
+            /** Unverified */
+            unverified: boolean;
+            /**
+             * Overrides
+             * @description The facts kept by hand, and why.
+             */
+            overrides: {
+                [key: string]: components["schemas"]["OverrideShown"];
+            };
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /**
+             * At
+             * Format: date
+             */
+            at: string;
+            /**
+             * Within
+             * @description The one that held it on the day, by hierarchy, its own or inherited.
+             */
+            within: {
+                [key: string]: string;
+            };
+            /** Edges */
+            edges: components["schemas"]["Edge"][];
+            /** Successors */
+            successors: components["schemas"]["Succession"][];
+            /** Predecessors */
+            predecessors: components["schemas"]["Succession"][];
+            /** Ancestors */
+            ancestors?: components["schemas"]["Ancestor"][] | null;
+            /**
+             * Members
+             * @description The first 1,000 by code; /members has them all.
+             */
+            members?: components["schemas"]["Lying"][] | null;
+            /** Members Total */
+            members_total?: number | null;
+            /**
+             * Standing For
+             * @description Who stands for it on the day.
+             */
+            standing_for?: components["schemas"]["Lying"][] | null;
         } & {
             [key: string]: unknown;
         };
@@ -3175,8 +3683,16 @@ export interface components {
             data_version: number;
             /** Code */
             code: string;
-            /** Name */
+            /**
+             * Name
+             * @description What it was called on the day asked about.
+             */
             name: string;
+            /**
+             * Names
+             * @description All its names, where a change of name is known.
+             */
+            names: components["schemas"]["NameShown"][];
             /** Kind */
             kind: string;
             /** Identifiers */
@@ -3203,6 +3719,13 @@ export interface components {
             source: string;
             /** Unverified */
             unverified: boolean;
+            /**
+             * Overrides
+             * @description The facts kept by hand, and why.
+             */
+            overrides: {
+                [key: string]: components["schemas"]["OverrideShown"];
+            };
             /**
              * Recorded At
              * Format: date-time
@@ -3238,6 +3761,12 @@ export interface components {
             code: string;
             /** Name */
             name: string;
+            /**
+             * Names
+             * @description All its names with their days, the last of them `name`.
+             * @default []
+             */
+            names: components["schemas"]["NameSent"][];
             /**
              * Kind
              * @enum {string}
@@ -3284,6 +3813,13 @@ export interface components {
              * @default false
              */
             unverified: boolean;
+            /**
+             * Overrides
+             * @description The facts that stay kept by hand, as shown; all that are so now, if left out.
+             */
+            overrides?: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * Organisations
@@ -3306,6 +3842,23 @@ export interface components {
             at: string;
             /** Items */
             items: components["schemas"]["Organisation"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * OverrideShown
+         * @description A fact that is kept by hand, whatever files and catalogues say.
+         */
+        OverrideShown: {
+            /** Reason */
+            reason: string;
+            /** By */
+            by: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
         } & {
             [key: string]: unknown;
         };
@@ -3684,6 +4237,20 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * Replay
+         * @description From where on everything is to be carried again.
+         * @example {
+         *       "after": "41"
+         *     }
+         */
+        Replay: {
+            /**
+             * After
+             * @description The `cursor` of the last event you are sure of; what came after it comes again.
+             */
+            after: string;
+        };
+        /**
          * ReturnChanged
          * @description How a return would differ.
          */
@@ -3865,6 +4432,18 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * SecretRotation
+         * @description How a webhook changes over to a new secret.
+         */
+        SecretRotation: {
+            /**
+             * Overlap Seconds
+             * @description How long deliveries are signed with the secret in use as well. 0 ends it at once.
+             * @default 86400
+             */
+            overlap_seconds: number;
+        };
+        /**
          * Series
          * @description One measure for one organisation: an item for every period of an unbroken run.
          */
@@ -3947,6 +4526,21 @@ export interface components {
              * @description The versions of returns behind it.
              */
             versions: string[];
+            /**
+             * Lowest
+             * @description What a proportion would be if no case of those missing were one.
+             */
+            lowest: number | null;
+            /**
+             * Highest
+             * @description What it would be if every case of those missing were an event.
+             */
+            highest: number | null;
+            /**
+             * Failed
+             * @description The quality gates that it fails, or members that were left out fail.
+             */
+            failed: string[];
         };
         /**
          * Setting
@@ -4283,6 +4877,151 @@ export interface components {
         Waiver: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * Webhook
+         * @description A webhook, how it fares and how far it has come.
+         */
+        Webhook: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string;
+            /** Events */
+            events: string[];
+            /** Organisations */
+            organisations: string[];
+            /** Measures */
+            measures: string[];
+            /** Enabled */
+            enabled: boolean;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Because */
+            disabled_because: string | null;
+            /**
+             * Cursor
+             * @description The last event that was considered for it.
+             */
+            cursor: string;
+            /**
+             * Waiting
+             * @description Deliveries that are still to be made.
+             */
+            waiting: number;
+            /**
+             * Parked
+             * @description Deliveries that were tried as often as any is; a replay tries them again.
+             */
+            parked: number;
+            /** Succeeded At */
+            succeeded_at: string | null;
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Registered At
+             * Format: date-time
+             */
+            registered_at: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+        };
+        /**
+         * WebhookChange
+         * @description What is to be otherwise; what is left out stays as it is.
+         * @example {
+         *       "enabled": true
+         *     }
+         */
+        WebhookChange: {
+            /** Url */
+            url?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Events */
+            events?: ("submission.completed" | "cells.changed" | "signal.detected")[] | null;
+            /** Organisations */
+            organisations?: string[] | null;
+            /** Measures */
+            measures?: string[] | null;
+            /**
+             * Enabled
+             * @description True goes on from `cursor`, as far back as events are kept; false carries nothing.
+             */
+            enabled?: boolean | null;
+        };
+        /**
+         * WebhookWithSecret
+         * @description A webhook and its secret, which is shown this once and never again.
+         */
+        WebhookWithSecret: {
+            /** Id */
+            id: string;
+            /** Url */
+            url: string;
+            /** Description */
+            description: string;
+            /** Events */
+            events: string[];
+            /** Organisations */
+            organisations: string[];
+            /** Measures */
+            measures: string[];
+            /** Enabled */
+            enabled: boolean;
+            /** Disabled At */
+            disabled_at: string | null;
+            /** Disabled Because */
+            disabled_because: string | null;
+            /**
+             * Cursor
+             * @description The last event that was considered for it.
+             */
+            cursor: string;
+            /**
+             * Waiting
+             * @description Deliveries that are still to be made.
+             */
+            waiting: number;
+            /**
+             * Parked
+             * @description Deliveries that were tried as often as any is; a replay tries them again.
+             */
+            parked: number;
+            /** Succeeded At */
+            succeeded_at: string | null;
+            /** Failing Since */
+            failing_since: string | null;
+            /**
+             * Registered At
+             * Format: date-time
+             */
+            registered_at: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Secret
+             * @description `whsec_` and the key in base64, as Standard Webhooks libraries take it.
+             */
+            secret: string;
+        };
+        /**
+         * Webhooks
+         * @description A client's webhooks.
+         */
+        Webhooks: {
+            /** Items */
+            items: components["schemas"]["Webhook"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
     };
     responses: never;
@@ -8600,7 +9339,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Measures"];
+                    "application/json": components["schemas"]["MeasureVersions"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8997,6 +9736,8 @@ export interface operations {
             query?: {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
+                /** @description With its ancestors, its members, and who stands for it. */
+                around?: boolean;
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
@@ -9015,7 +9756,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OrganisationInFull"];
+                    "application/json": components["schemas"]["OrganisationAround"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -11658,6 +12399,90 @@ export interface operations {
             };
         };
     };
+    open_stream: {
+        parameters: {
+            query?: {
+                /** @description Only these events; by default all you may see. */
+                event?: ("submission.completed" | "cells.changed" | "signal.detected")[];
+                /** @description Only what is about these organisations or what lies within them. */
+                organisation?: string[];
+                /** @description Only what is about these measures. */
+                measure?: string[];
+            };
+            header?: {
+                /** @description The `id` you had last: you are told what came after it. */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, for as long as the connection and the access token last. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No organisation has this code. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This gateway, or your client, has as many streams open as it may have. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_submissions: {
         parameters: {
             query?: {
@@ -11753,6 +12578,8 @@ export interface operations {
             query: {
                 /** @description The feed the rows are of. */
                 feed: string;
+                /** @description The version of the feed the rows were written for; recognised where left out. */
+                feed_version?: string | null;
                 /** @description Whose rows these are, where they do not say. */
                 organisation?: string | null;
                 /** @description The period of rows that do not say theirs. */
@@ -11843,7 +12670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No feed has this name. / No organisation has this code. / The file cannot be read as what it says it is; nothing of it was stored. / This Idempotency-Key was used before for something else. */
+            /** @description No feed has this name. / This version of the feed may not be sent, or there is none of this name. / No organisation has this code. / The file cannot be read as what it says it is; nothing of it was stored. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -13067,6 +13894,721 @@ export interface operations {
             };
             /** @description The service behind this address did not answer in time. */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: {
+                /** @description How many items a page holds. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave out for the first. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhooks"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No organisation has this code. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has as many webhooks as it may have: change or delete one. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something about this webhook cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. / No organisation has this code. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something about this webhook cannot be. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Only those in this state. */
+                state?: ("waiting" | "delivered" | "parked") | null;
+                /** @description How many items a page holds. */
+                limit?: number;
+                /** @description `next_cursor` of the page before; leave out for the first. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deliveries"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replay_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Replay"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What came after this cursor is no longer kept, or the cursor was never given. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretRotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your client has no webhook with this id. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This webhook is disabled, so nothing is carried to it: enable it first. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

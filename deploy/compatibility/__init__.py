@@ -1,0 +1,1 @@
+"""Whether what the platform promises now keeps what its last release promised: the gate of `make check`."""
