@@ -16,8 +16,10 @@ BENCHMARKS = (
     "one_million_births",
     "measures_reads",
     "gateway",
+    "stream",
     "demonstration",
     "failures",
+    "fuzz_ingest",
 )
 RESULTS = Path(__file__).parent / "results.md"
 
