@@ -82,6 +82,7 @@ class Platform:
             secrets_dir=self.data_dir / "secrets",
             database_url=SecretStr(server),
             ingest_database_volume=self.data_dir,
+            sandbox=self._sandbox,
         )
 
     def _bus(self, server: str) -> Bus:

@@ -5,10 +5,14 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +25,8 @@ from gateway.live.webhooks.signatures import Signatures
 from shared.db import Database, now
 from tests.gateway.conftest import Gateway, listening
 from tests.gateway.live.conftest import cells_changed, happen, settle_places, signalled, submitted
+
+ROOT = Path(__file__).parents[3]
 
 
 def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
@@ -413,3 +419,27 @@ def test_a_caller_that_is_slow_does_not_hold_up_the_others(sandbox, owner, recei
         hold.set()
         works.sender.finish()
         assert len(slow.calls) == 12
+
+
+NODE = """
+import { readFileSync } from "node:fs";
+const { verified } = await import(process.argv[1]);
+for (const [secret, headers, body] of JSON.parse(readFileSync(0, "utf8"))) console.log(verified(secret, headers, body));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node to run the JavaScript of docs/webhooks.md")
+def test_the_javascript_of_the_guide_verifies_what_is_signed_and_nothing_else(tmp_path):
+    (code,) = re.findall(r"^```js\n(.*?)^```$", (ROOT / "docs/webhooks.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "verify.mjs").write_text(code)
+    signatures, body = Signatures("k"), b'{"type":"cells.changed"}'
+    at = int(now().timestamp())
+    both, late = (signatures.headers("w", [2, 1], event_id="e", at=when, body=body) for when in (at, at - 400))
+    new, old, other = (signatures.secret("w", number) for number in (2, 1, 3))
+    cases = [(new, both, body), (old, both, body), (other, both, body), (new, both, body + b" "), (new, late, body)]
+    given = json.dumps([(secret, headers, text.decode()) for secret, headers, text in cases])
+    ran = subprocess.run(
+        ["node", "--input-type=module", "-e", NODE, str(tmp_path / "verify.mjs")],
+        input=given, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["true", "true", "false", "false", "false"]
