@@ -15,6 +15,7 @@ BENCHMARKS = (
     "figures",
     "one_million_births",
     "measures_reads",
+    "registry",
     "gateway",
     "stream",
     "demonstration",

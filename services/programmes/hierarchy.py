@@ -27,6 +27,7 @@ class Hierarchy:
     def __init__(self, organisations: Iterable[rules.Organisation], *, known_at: datetime | None = None) -> None:
         self.organisations = rules.Organisations(organisations, known_at=known_at)
         self.members = lru_cache(maxsize=256)(self._members)
+        self._within = lru_cache(maxsize=64)(self.organisations.members)
         self.above = lru_cache(maxsize=65_536)(self._above)
 
     def code_of(self, identifier: str) -> str | None:
@@ -42,7 +43,8 @@ class Hierarchy:
         return frozenset(parent for _, parent in self.organisations.ancestors(code, at))
 
     def _members(self, code: str, at: date, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
-        return self.organisations.members(code, at, kind=kind, hierarchy=hierarchy)
+        codes = self._within(code, at, hierarchy=hierarchy)
+        return codes if kind is None else tuple(one for one in codes if self.organisations.by_code[one].kind == kind)
 
 
 class Hierarchies:
@@ -52,7 +54,7 @@ class Hierarchies:
         self._lock = threading.Lock()
         self._version = -1
         self._now = Hierarchy(())
-        self._pasts: dict[datetime, Hierarchy] = {}
+        self._pasts: dict[datetime | None, Hierarchy] = {}
 
     def known(self, session: Session, at: datetime | None = None) -> Hierarchy:
         """The hierarchy as it is known now, or was at an instant."""
@@ -62,18 +64,24 @@ class Hierarchies:
                 self._now = Hierarchy(_changed(session, self._now.organisations.by_code, since=self._version))
                 self._version = version
                 self._pasts.clear()
-            if at is None:
+            if at is None or (last := _last_change(session, at)) == _last_change(session):
                 return self._now
-            if at not in self._pasts:
+            if last not in self._pasts:
                 if len(self._pasts) >= _PASTS_KEPT:
                     self._pasts.pop(next(iter(self._pasts)))
-                self._pasts[at] = Hierarchy(read(session, known_at=at), known_at=at)
-            return self._pasts[at]
+                self._pasts[last] = Hierarchy(read(session, known_at=at), known_at=at)
+            return self._pasts[last]
 
 
 def _version(session: Session) -> int:
     query = select(func.max(Change.position)).where(Change.kind == Organisation.__tablename__)
     return session.execute(query).scalar_one() or 0
+
+
+def _last_change(session: Session, at: datetime | None = None) -> datetime | None:
+    """When the organisations last changed, up to an instant: between two changes every instant knew the same."""
+    query = select(func.max(Change.at)).where(Change.kind == Organisation.__tablename__)
+    return session.execute(query if at is None else query.where(Change.at <= at)).scalar_one()
 
 
 def _changed(

@@ -152,15 +152,18 @@ class Organisations:
         found, waiting = {code}, [code]
         while waiting:
             for child, edge in self._children.get(waiting.pop(), ()):
-                if child in found or edge.hierarchy not in rank or not _holds(edge, at):
+                number = rank.get(edge.hierarchy)
+                if number is None or child in found or not _holds(edge, at):
                     continue
-                if not any(rank.get(own.hierarchy, len(rank)) < rank[edge.hierarchy] for own in self._held(child, at)):
+                if number == 0 or not self._placed_before(child, number, rank, at):
                     found.add(child)
                     waiting.append(child)
         return found - {code}
 
-    def _held(self, code: str, at: date) -> Iterator[Edge]:
-        return (edge for edge in self._parents.get(code, ()) if _holds(edge, at))
+    def _placed_before(self, code: str, number: int, rank: Mapping[str, int], at: date) -> bool:
+        """Whether a hierarchy that is asked before this number places it on that day."""
+        edges = self._parents[code]
+        return len(edges) > 1 and any(rank.get(one.hierarchy, number) < number and _holds(one, at) for one in edges)
 
 
 PARENT_KINDS: Mapping[str, str] = {"icb": "icb", "region": "region", "psc": "hin", "national": "national"}

@@ -90,6 +90,7 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_change")),
     )
+    op.create_index("ix_change_kind_at", "change", ["kind", "at"], unique=False)
     op.create_index("ix_change_kind_position", "change", ["kind", "position"], unique=False)
     op.create_index("ix_change_kind_subject_position", "change", ["kind", "subject", "position"], unique=False)
     op.create_table(
