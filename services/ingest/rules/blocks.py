@@ -1,14 +1,18 @@
 """What every format is turned into: frames of text with line numbers, a few megabytes at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from services.ingest.rules.faults import no_faults
+from services.ingest.rules.faults import Unreadable, no_faults
 from services.ingest.rules.identity import identifiable
 
 LINE = "line"
+MOST_COLUMNS = 1000
+"""Each column is looked at for itself, so a file of a million would take hours; no feed has a hundred."""
+
+_MOST_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,11 @@ def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] =
 def column_names(header: Sequence[str]) -> list[str]:
     """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`.
 
-    A cell that identifies somebody (a file without a header) names no column either.
+    A cell that identifies somebody (a file without a header) names no column either. Raises Unreadable for more than
+    a thousand columns.
     """
+    if len(header) > MOST_COLUMNS:
+        raise Unreadable("too-many-columns", f"The file has {len(header):,} columns.")
     names: list[str] = []
     guilty = identifiable(pl.Series(header, dtype=pl.String))
     for place, cell in enumerate(header, start=1):
@@ -53,3 +60,18 @@ def column_names(header: Sequence[str]) -> list[str]:
             name = f"{once} ({times})"
         names.append(name)
     return names
+
+
+def portions(one: Block) -> Iterator[Block]:
+    """The block in pieces of at most 100,000 rows: four megabytes of the shortest rows would be a million of them."""
+    if one.frame.height <= _MOST_ROWS:
+        yield one
+        return
+    line = one.faults["line"]
+    for at in range(0, one.frame.height, _MOST_ROWS):
+        frame = one.frame[at : at + _MOST_ROWS]
+        last = at + _MOST_ROWS >= one.frame.height
+        below = pl.lit(value=True) if last else line <= frame[LINE][-1]
+        above = pl.lit(value=True) if at == 0 else line > one.frame[LINE][at - 1]
+        of_file = line.is_null() if at == 0 else pl.lit(value=False)
+        yield Block(frame, one.faults.filter(of_file | (line.is_not_null() & below & above)), one.tidy)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from services.ingest.rules.blocks import Block
+from services.ingest.rules.blocks import Block, portions
 from services.ingest.rules.compression import decompressed
 from services.ingest.rules.delimited import csv_blocks
 from services.ingest.rules.faults import Unreadable
@@ -26,7 +26,7 @@ FORMATS: dict[str, Callable[[Iterator[bytes]], Iterator[Block]]] = {
 
 
 def read_blocks(chunks: Iterator[bytes], *, content_type: str | None, encoding: str | None = None) -> Iterator[Block]:
-    """Blocks of a few megabytes, the same whatever chunks the bytes come in.
+    """Blocks of a few megabytes and at most 100,000 rows, the same whatever chunks the bytes come in.
 
     `content_type` may carry parameters; `encoding` is gzip, zstd, identity or None. Raises Unreadable, perhaps after
     some blocks: then nothing of the file may land.
@@ -34,4 +34,4 @@ def read_blocks(chunks: Iterator[bytes], *, content_type: str | None, encoding: 
     name = (content_type or "").partition(";")[0].strip().lower()
     if name not in FORMATS:
         raise Unreadable("unknown-format", f"Content-Type {name or 'none'!r} is not accepted.")
-    return FORMATS[name](decompressed(chunks, encoding))
+    return (one for block in FORMATS[name](decompressed(chunks, encoding)) for one in portions(block))

@@ -50,6 +50,9 @@ UNREADABLE: dict[str, Remedy] = {
     "not-parquet": Remedy("The file is not readable Parquet.", "Write the Parquet file again and send all of it."),
     "nested-columns": Remedy("A Parquet column holds lists or records.", "Send one plain value in each cell."),
     "not-a-workbook": Remedy("The file is not a readable XLSX workbook.", "Save it again as .xlsx without a password."),
+    "too-many-columns": Remedy(
+        "The file has more columns than any feed.", "Send rows with the columns of the feed: start from its template."
+    ),
     "too-large": Remedy(
         "The file is too large for this format.", "Send it as CSV or NDJSON, which are read as they arrive."
     ),

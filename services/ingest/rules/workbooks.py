@@ -13,14 +13,15 @@ from typing import Any
 
 import openpyxl
 import polars as pl
-from openpyxl.utils.exceptions import InvalidFileException
 
 from services.ingest.rules.blocks import Block, block, column_names
 from services.ingest.rules.faults import Unreadable, faults
 from services.ingest.rules.identity import found_in
 
 LARGEST = 64 * 1024 * 1024
-_LARGEST_UNPACKED = 16 * LARGEST
+_LARGEST_UNPACKED = 8 * LARGEST
+_SMALL = 16 * 1024 * 1024
+_MOST_TIMES = 100  # sheets shrink ten times, or thirty; what shrinks more was made to
 _ROWS = 50_000
 
 
@@ -40,7 +41,9 @@ def parquet_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
             lines = pl.int_range(start + 1, start + frame.height + 1, eager=True)
             start += frame.height
             yield block(frame, lines)
-    except (pl.exceptions.PolarsError, OSError) as reason:
+    except Unreadable:
+        raise
+    except (Exception, pl.exceptions.PanicException) as reason:  # a damaged file may make the reader do anything
         raise Unreadable("not-parquet", "The Parquet file is damaged or was cut off.") from reason
     if start == 0:
         raise Unreadable("header-only", "The file has columns and no rows.")
@@ -114,15 +117,18 @@ def _sheet_block(names: list[str], lines: list[int], cells: list[tuple[Any, ...]
 def _sheet_rows(data: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > _LARGEST_UNPACKED:
-                raise Unreadable("too-large", "The workbook unpacks to more than 1 GB.")
+            unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > min(_LARGEST_UNPACKED, max(_SMALL, _MOST_TIMES * len(data))):
+            raise Unreadable("too-large", f"The workbook unpacks to {unpacked // 1_000_000:,} MB.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns about styles and validations it does not know
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
             sheet = book.worksheets[0]
             sheet.reset_dimensions()
             yield from enumerate(sheet.iter_rows(values_only=True), start=1)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, IndexError, SyntaxError, OSError) as reason:
+    except Unreadable:
+        raise
+    except Exception as reason:  # openpyxl and what is under it raise whatever they stumble over
         raise Unreadable("not-a-workbook", "The workbook is damaged or is no XLSX file.") from reason
 
 
