@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { Client, PsipProblem } from "../src/index.js";
+import { Client, PsipProblem, type LiveEvent, type Receipt } from "../src/index.js";
 
 const FIGURES = "organisation,period,measure,numerator,denominator\n";
 const MONTHS = Array.from({ length: 12 }, (_, month) => `2025-${String(month + 1).padStart(2, "0")}`);
@@ -27,6 +27,22 @@ test("figures are sent, waited for, and drawn", async () => {
   assert.notEqual(chart.summary, "");
   const series = await client.series("md-arrest", "RTE", { from: "2025-03", to: "2025-04" });
   assert.deepEqual(series.items.map((item) => item.numerator), [11, 9]);
+});
+
+test("what happens is told as it happens, and from where one left off", async () => {
+  const seen: LiveEvent[] = [];
+  let sent: Promise<Receipt> | undefined;
+  const send = (): unknown => (sent ??= client.submit(`${FIGURES}RTE,2024-05,md-arrest,9,5100\n`, "measure-counts"));
+
+  for await (const one of client.live({ connected: () => void send() })) {
+    seen.push(one);
+    const id = (await sent)?.id;
+    const dealtWith = seen.some((other) => other.event === "submission.completed" && other.data.id === id);
+    if (dealtWith && seen.some((other) => other.event === "cells.changed" && other.data.periods.includes("2024-05"))) break;
+  }
+
+  const again = await client.live({ lastEventId: seen.at(-2)?.id ?? "" }).next();
+  assert.equal(again.value?.id, seen.at(-1)?.id);
 });
 
 test("a row that is wrong is told of with its line, and mended", async () => {

@@ -84,7 +84,11 @@ export async function* liveUpdates(
       const response = await connect(headers, watch.signal);
       if (response.status === 204) return;
       options.connected?.();
-      const listener = { alive: () => watch.alive(), retry: (asked: number) => (base = asked) };
+      const listener = {
+        alive: () => watch.alive(),
+        passed: (id: string) => (last = id),
+        retry: (asked: number) => (base = asked),
+      };
       for await (const one of serverSentEvents(parts(response), last, listener)) {
         failures = 0;
         yield { id: one.id, event: one.event, data: JSON.parse(one.data) as unknown } as LiveEvent;

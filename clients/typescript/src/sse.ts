@@ -11,6 +11,8 @@ export interface ServerSentEvent {
 export interface Listener {
   /** Something came, be it a mere heartbeat. */
   alive?(): void;
+  /** What came up to this id is not for us: go on from there. */
+  passed?(id: string): void;
   /** The platform asks for this pause, in milliseconds, before connecting anew. */
   retry?(milliseconds: number): void;
 }
@@ -46,7 +48,11 @@ export class EventLines {
     const [event, data] = [this.#event || "message", this.#data];
     this.#event = "";
     this.#data = [];
-    return data.length === 0 ? null : { id: this.#id, event, data: data.join("\n") };
+    if (data.length === 0) {
+      this.listener.passed?.(this.#id);
+      return null;
+    }
+    return { id: this.#id, event, data: data.join("\n") };
   }
 }
 

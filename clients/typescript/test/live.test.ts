@@ -36,6 +36,15 @@ test("a stream that ends is connected anew, from the event after the last", asyn
   assert.equal(platform.seen[0]?.headers.accept, "text/event-stream");
 });
 
+test("what is not for whoever listens is passed over and not asked for again", async (t) => {
+  const platform = await Platform.start(t);
+  platform.answers.push(streamed(`${event(1)}: beat\nid: 5\n\n`), streamed(event(6), false));
+
+  await take(2, platform.client().live());
+
+  assert.equal(platform.seen[1]?.headers["last-event-id"], "5");
+});
+
 test("updates go on from where they were left another day", async (t) => {
   const platform = await Platform.start(t);
   platform.answers.push(streamed(event(8), false));
