@@ -1,8 +1,8 @@
 """The registry at 70,000 organisations: how long the catalogue and files take to load, and the p95 of every read.
 
 The catalogue and two files of invented practices and care homes are loaded into a PostgreSQL of its own, once and
-again; then every list and look-up is asked over HTTP, one after another, each time about something else, in turns with an
-empty answer of the same process. The machine is noisy: of the p95 of each turn the best counts, for both.
+again; then every list and look-up is asked over HTTP, one after another, each time about something else, in turns with
+an empty answer of the same process. The machine is noisy: of the p95 of each turn the best counts, for both.
 
 Run: python -m benchmarks.registry [requests in a turn]
 """
