@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import Depends, Request
 from pydantic import SecretStr
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, text
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, and_, create_engine, or_, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as OrmSession
 
 _CONNECT_SECONDS = 10
@@ -31,6 +31,21 @@ class Tables(DeclarativeBase):
 
     __abstract__ = True
     type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB, list[Any]: JSONB}
+
+
+class Recorded:
+    """A row that was held to be true from `recorded_at` until `superseded_at` (still, if absent)."""
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    recorded_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+    @classmethod
+    def known(cls, at: datetime | None) -> ColumnElement[bool]:
+        """Whether a row was held to be true at an instant, or is now."""
+        if at is None:
+            return cls.superseded_at.is_(None)
+        return and_(cls.recorded_at <= at, or_(cls.superseded_at.is_(None), cls.superseded_at > at))
 
 
 def new_metadata() -> MetaData:

@@ -1,16 +1,17 @@
 """What measures stores: returns as received, cells and their history, and what the registry has told it.
 
 History is kept by validity: a cell is known from `known_from` until it is replaced (`known_to`; null while it stands),
-so the same table answers what is known now and what was known at any past instant.
+and what the registry said from `recorded_at` until `superseded_at`, so the same tables answer what is known now and
+what was known at any past instant.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Float, ForeignKey, Identity, Index, LargeBinary, Text, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, Float, Identity, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db import Tables, new_metadata
+from shared.db import Recorded, Tables, new_metadata
 from shared.messaging.tables import add_tables
 
 
@@ -19,6 +20,11 @@ class Base(Tables):
 
     __abstract__ = True
     metadata = new_metadata()
+
+
+def _one_current(table: str, *columns: str) -> Index:
+    """At most one row of these columns is current."""
+    return Index(f"uq_{table}_current", *columns, unique=True, postgresql_where=text("superseded_at is null"))
 
 
 class ReturnVersion(Base):
@@ -140,16 +146,16 @@ class Signal(Base):
     resolved_at: Mapped[datetime | None]
 
 
-class Definition(Base):
-    """A measure as the registry published it: the version that is live."""
+class Definition(Recorded, Base):
+    """A measure as the registry published it: each version for as long as it was the newest."""
 
     __tablename__ = "definition"
+    __table_args__ = (_one_current("definition", "measure"),)
 
-    measure: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[str] = mapped_column(Text, primary_key=True)
+    measure: Mapped[str] = mapped_column(Text, index=True)
+    version: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
     definition: Mapped[dict[str, Any]]
-    published_at: Mapped[datetime]
 
 
 class Feed(Base):
@@ -163,70 +169,66 @@ class Feed(Base):
     published_at: Mapped[datetime]
 
 
-class Organisation(Base):
+class Organisation(Recorded, Base):
     """An organisation as the registry published it."""
 
     __tablename__ = "organisation"
+    __table_args__ = (_one_current("organisation", "code"),)
 
-    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    code: Mapped[str] = mapped_column(Text, index=True)
     name: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     identifiers: Mapped[dict[str, Any]]
     opened: Mapped[date | None]
     closed: Mapped[date | None]
-    recorded_at: Mapped[datetime]
 
 
-class Edge(Base):
+class Edge(Recorded, Base):
     """`child` lay within `parent` from `start` until the day before `end`."""
 
     __tablename__ = "edge"
-    __table_args__ = (Index("ix_edge_parent", "parent"),)
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    child: Mapped[str] = mapped_column(ForeignKey("organisation.code"), index=True)
-    parent: Mapped[str] = mapped_column(Text)
+    child: Mapped[str] = mapped_column(Text, index=True)
+    parent: Mapped[str] = mapped_column(Text, index=True)
     hierarchy: Mapped[str] = mapped_column(Text)
     start: Mapped[date | None]
     end: Mapped[date | None]
-    recorded_at: Mapped[datetime | None]
-    superseded_at: Mapped[datetime | None]
 
 
-class Succession(Base):
+class Succession(Recorded, Base):
     """On `on` the work of `code` passed, wholly or partly, to `successor`."""
 
     __tablename__ = "succession"
 
-    code: Mapped[str] = mapped_column(ForeignKey("organisation.code"), primary_key=True)
-    successor: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
-    on: Mapped[date] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(Text, index=True)
+    successor: Mapped[str] = mapped_column(Text, index=True)
+    on: Mapped[date]
 
 
-class Target(Base):
+class Target(Recorded, Base):
     """A target as the registry set it."""
 
     __tablename__ = "target"
+    __table_args__ = (_one_current("target", "name"),)
 
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
     measure: Mapped[str] = mapped_column(Text, index=True)
     version: Mapped[str] = mapped_column(Text)
     target: Mapped[dict[str, Any]]
-    set_at: Mapped[datetime]
 
 
-class Annotation(Base):
-    """Something to draw on charts, as the registry recorded it."""
+class Annotation(Recorded, Base):
+    """Something to draw on charts, as the registry recorded it, until it was changed or withdrawn."""
 
     __tablename__ = "annotation"
+    __table_args__ = (_one_current("annotation", "name"),)
 
-    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(Text)
     organisation: Mapped[str] = mapped_column(Text, index=True)
     measure: Mapped[str | None] = mapped_column(Text)
     on: Mapped[date]
     text: Mapped[str] = mapped_column(Text)
-    set_at: Mapped[datetime]
 
 
 add_tables(Base.metadata)

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Computed, Identity, Index, Text, and_, any_, literal, or_, text
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Computed, Identity, Index, Text, any_, literal, text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, declared_attr, mapped_column
 
-from shared.db import Tables, new_metadata
+from shared.db import Recorded, Tables, new_metadata
 from shared.messaging.tables import add_tables
 
 T = TypeVar("T")
@@ -26,21 +26,6 @@ class Base(Tables):
 
 
 add_tables(Base.metadata)
-
-
-class Recorded:
-    """A row that was held to be true from `recorded_at` until `superseded_at` (still, if absent)."""
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    recorded_at: Mapped[datetime]
-    superseded_at: Mapped[datetime | None]
-
-    @classmethod
-    def known(cls, at: datetime | None) -> ColumnElement[bool]:
-        """Whether a row was held to be true at an instant, or is now."""
-        if at is None:
-            return cls.superseded_at.is_(None)
-        return and_(cls.recorded_at <= at, or_(cls.superseded_at.is_(None), cls.superseded_at > at))
 
 
 def among(column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
@@ -89,7 +74,8 @@ class Organisation(Recorded, Base):
         _one_current("organisation", "code"),
         Index("ix_organisation_code_recorded_at", "code", "recorded_at"),
         Index("ix_organisation_kind_code", "kind", "code"),
-        Index("ix_organisation_search", "search", postgresql_using="gin"),
+        # Without a list of pending entries, which a search would read through until the next vacuum.
+        Index("ix_organisation_search", "search", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     )
 
 
@@ -289,6 +275,7 @@ class Change(Base):
     __table_args__ = (
         Index("ix_change_kind_subject_position", "kind", "subject", "position"),
         Index("ix_change_kind_position", "kind", "position"),
+        Index("ix_change_kind_at", "kind", "at"),
     )
 
 

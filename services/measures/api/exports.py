@@ -38,7 +38,7 @@ def export_measure(
     ] = None,
 ) -> Response:
     """Every cell of a measure that you may see, of every organisation that sent it, all strata: CSV or Parquet."""
-    definition = queries.definitions.definition_of(session, measure)
+    definition = queries.definitions.definition_of(session, measure, asked.when)
     sight = queries.organisations.sight(session, asked.caller)
     stands = stated(session, asked, [])
     chosen: Form = form or ("parquet" if forms.PARQUET in request.headers.get("accept", "") else "csv")

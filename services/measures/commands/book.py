@@ -18,7 +18,8 @@ log = structlog.get_logger()
 _EDITION = text(
     """
     select md5(coalesce(string_agg(edition, ',' order by edition), '')) from (
-        select measure || md5(definition::text) as edition from definition where status = 'live'
+        select measure || md5(definition::text) as edition from definition
+        where status = 'live' and superseded_at is null
         union all select feed || version || md5(spec::text) from feed
     ) editions
     """
@@ -52,7 +53,9 @@ def _compiled(session: Session) -> Book:
         for one in session.execute(select(Feed.feed, Feed.spec).order_by(Feed.published_at, Feed.version))
     }
     compiled = {}
-    for one in session.execute(select(Definition.measure, Definition.definition).where(Definition.status == "live")):
+    for one in session.execute(
+        select(Definition.measure, Definition.definition).where(Definition.status == "live", Definition.known(None))
+    ):
         try:
             compiled[one.measure] = definitions.Definition.compile(one.definition, feeds)
         except InvalidDefinition as reason:

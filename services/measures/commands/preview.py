@@ -140,9 +140,7 @@ def _targets(session: Session, proposed: Definition, codes: Sequence[str], today
     if not given:
         return {}
     places = organisations.places(session, codes=codes)
-    chosen = {
-        one.code: goals.chosen(given, one.code, organisations.ancestors(session, one, today=today)) for one in places
-    }
+    chosen = {one.code: goals.chosen(given, one.code, organisations.ancestors(session, one)) for one in places}
     return {code: target for code, target in chosen.items() if target is not None}
 
 

@@ -1,15 +1,18 @@
 """Adopting what the registry published. A definition or a feed that is new moves every figure it touches."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+import orjson
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.measures.commands import signals
 from services.measures.commands.cells import latest_change, recompute_measures
-from services.measures.models import Annotation, Base, Definition, Edge, Feed, Organisation, Succession, Target
+from services.measures.models import Annotation, Definition, Edge, Feed, Organisation, Succession, Target
 from services.measures.queries.definitions import definitions_of
 from services.measures.rules.feeds import COUNTED
 from shared.contracts.programmes import (
@@ -19,19 +22,22 @@ from shared.contracts.programmes import (
     OrganisationChanged,
     TargetSet,
 )
-from shared.db import now
+from shared.db import Recorded, driver, now
 
 
 def adopt_feeds(session: Session, events: Sequence[FeedPublished]) -> None:
     """Keep the feeds; returns that came before their feed now become figures."""
-    _keep(session, Feed, [
-        {"feed": e.feed, "version": e.version, "spec": e.spec, "published_at": e.published_at} for e in events
+    statement = insert(Feed).values([
+        {"feed": e.feed, "version": e.version, "spec": e.spec, "published_at": e.published_at}
+        for e in {(event.feed, event.version): event for event in events}.values()
     ])  # fmt: skip
+    fresh = {name: statement.excluded[name] for name in ("spec", "published_at")}
+    session.execute(statement.on_conflict_do_update(index_elements=["feed", "version"], set_=fresh))
     new = {event.feed for event in events}
     using = [
         measure
         for measure, definition in session.execute(
-            select(Definition.measure, Definition.definition).where(Definition.status == "live")
+            select(Definition.measure, Definition.definition).where(Definition.status == "live", Definition.known(None))
         )
         if new & _feeds_of(definition)
     ]
@@ -45,64 +51,59 @@ def adopt_measures(session: Session, events: Sequence[MeasurePublished]) -> None
         one.measure: one.definition
         for one in session.execute(
             select(Definition.measure, Definition.definition).where(
-                Definition.measure.in_(newest), Definition.status == "live"
+                Definition.measure.in_(newest), Definition.status == "live", Definition.known(None)
             )
         )
     }
-    session.execute(delete(Definition).where(Definition.measure.in_(newest)))
-    _keep(session, Definition, [
-        {
-            "measure": e.measure, "version": e.version, "status": e.status, "definition": e.definition,
-            "published_at": e.published_at,
-        }
+    _record(session, Definition, "measure", {
+        e.measure: Said(e.published_at, [{"version": e.version, "status": e.status, "definition": e.definition}])
         for e in newest.values()
-    ])  # fmt: skip
+    })  # fmt: skip
     recompute_measures(session, [e.measure for e in newest.values() if before.get(e.measure) != e.definition])
 
 
 def adopt_organisations(session: Session, events: Sequence[OrganisationChanged]) -> None:
     """Keep the organisations with the edges and successions that are known of each."""
-    newest = {event.code: event for event in events}
-    _keep(session, Organisation, [
-        {
-            "code": e.code, "name": e.name, "kind": e.kind, "identifiers": e.identifiers, "opened": e.opened,
-            "closed": e.closed, "recorded_at": e.recorded_at,
-        }
-        for e in newest.values()
-    ])  # fmt: skip
-    session.execute(delete(Edge).where(Edge.child.in_(newest)))
-    session.execute(delete(Succession).where(Succession.code.in_(newest)))
-    _keep(session, Edge, [
-        {
-            "child": e.code, "parent": edge.parent, "hierarchy": edge.hierarchy, "start": edge.start,
-            "end": edge.end, "recorded_at": edge.recorded_at, "superseded_at": edge.superseded_at,
-        }
-        for e in newest.values() for edge in e.edges
-    ])  # fmt: skip
-    _keep(session, Succession, [
-        {"code": e.code, "successor": one.successor, "on": one.on}
-        for e in newest.values() for one in e.successions
-    ])  # fmt: skip
+    newest = {event.code: event for event in events}.values()
+    _record(session, Organisation, "code", {
+        e.code: Said(e.recorded_at, [
+            {"name": e.name, "kind": e.kind, "identifiers": e.identifiers, "opened": e.opened, "closed": e.closed}
+        ])
+        for e in newest
+    })  # fmt: skip
+    _record(session, Edge, "child", {
+        e.code: Said(e.recorded_at, [
+            {"parent": edge.parent, "hierarchy": edge.hierarchy, "start": edge.start, "end": edge.end,
+             "recorded_at": edge.recorded_at or e.recorded_at}
+            for edge in e.edges if edge.superseded_at is None
+        ])
+        for e in newest
+    })  # fmt: skip
+    _record(session, Succession, "code", {
+        e.code: Said(e.recorded_at, [{"successor": one.successor, "on": one.on} for one in e.successions])
+        for e in newest
+    })  # fmt: skip
 
 
 def adopt_targets(session: Session, events: Sequence[TargetSet]) -> None:
     """Keep the targets."""
-    _keep(session, Target, [
-        {"id": e.id, "measure": str(e.target.get("measure", "")), "version": e.version, "target": e.target,
-         "set_at": e.set_at}
-        for e in {event.id: event for event in events}.values()
-    ])  # fmt: skip
+    _record(session, Target, "name", {
+        e.id: Said(e.set_at, [
+            {"measure": str(e.target.get("measure", "")), "version": e.version, "target": e.target}
+        ])
+        for e in events
+    })  # fmt: skip
 
 
 def adopt_annotations(session: Session, events: Sequence[AnnotationSet]) -> None:
     """Keep the annotations, and let go of those that were withdrawn."""
     newest = {event.id: event for event in events}
-    session.execute(delete(Annotation).where(Annotation.id.in_(newest)))
-    _keep(session, Annotation, [
-        {"id": e.id, "kind": e.kind, "organisation": e.organisation, "measure": e.measure, "on": e.on,
-         "text": e.text, "set_at": e.set_at}
-        for e in newest.values() if not e.withdrawn
-    ])  # fmt: skip
+    _record(session, Annotation, "name", {
+        e.id: Said(e.set_at, [] if e.withdrawn else [
+            {"kind": e.kind, "organisation": e.organisation, "measure": e.measure, "on": e.on, "text": e.text}
+        ])
+        for e in newest.values()
+    })  # fmt: skip
     cut = [event for event in newest.values() if event.kind == "step_change"]
     if cut:
         _judge_again(session, cut)
@@ -117,19 +118,44 @@ def _judge_again(session: Session, cut: Sequence[AnnotationSet]) -> None:
     signals.judge(session, known, measures, places, change=change, instant=now())
 
 
-def _keep(session: Session, table: type[Base], rows: Iterable[dict[str, Any]]) -> None:
-    """Insert the rows, or replace those that have the same key."""
-    values = list(rows)
-    if not values:
-        return
-    statement = insert(table)
-    keys = [column.name for column in table.__table__.primary_key]
-    changed = {name: statement.excluded[name] for name in values[0] if name not in keys}
-    if changed and set(keys) <= set(values[0]):
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-    elif set(keys) <= set(values[0]):
-        statement = statement.on_conflict_do_nothing()
-    session.execute(statement, values)
+class Said(NamedTuple):
+    """What the registry said of something, and when: its rows, without whose they are.
+
+    A row may say its own `recorded_at`.
+    """
+
+    at: datetime
+    rows: Sequence[dict[str, Any]]
+
+
+def _record(session: Session, table: type[Recorded], owner: str, said: Mapping[str, Said]) -> None:
+    """Make these what is known of each owner: what is said again stays, what is not ends then, what is new begins."""
+    columns = table.__table__.columns  # type: ignore[attr-defined]
+    content = [name for name in columns.keys() if name not in {*_OF_EVERY_ROW, owner}]  # noqa: SIM118
+    known = select(*columns).where(table.known(None), columns[owner].in_(said))
+    before: dict[str, dict[bytes, int]] = defaultdict(dict)
+    for row in session.execute(known).mappings():
+        before[row[owner]][_content(row, content)] = row["id"]
+    ended, begun = [], []
+    for one, (at, rows) in said.items():
+        wanted = {_content(row, content): row for row in rows}
+        ended += [(number, at) for key, number in before[one].items() if key not in wanted]
+        begun += [{owner: one, "recorded_at": at, **row} for key, row in wanted.items() if key not in before[one]]
+    if ended:
+        driver(session).execute(
+            f"update {table.__tablename__} known set superseded_at = ended.at "  # type: ignore[attr-defined]  # noqa: S608 - a table of ours
+            "from unnest(%s::bigint[], %s::timestamptz[]) as ended(id, at) where known.id = ended.id",
+            tuple(map(list, zip(*ended, strict=True))),
+        )
+    if begun:
+        session.execute(insert(table), begun)
+
+
+_OF_EVERY_ROW = frozenset({"id", "recorded_at", "superseded_at"})
+
+
+def _content(row: Mapping[Any, Any], names: Sequence[str]) -> bytes:
+    return orjson.dumps([row[name] for name in names], option=orjson.OPT_SORT_KEYS)
 
 
 def _feeds_of(definition: dict[str, Any]) -> set[str]:

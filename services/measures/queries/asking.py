@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from services.measures.queries import cells, organisations
+from services.measures.queries.moment import Moment
 from services.measures.queries.organisations import Basis, Place, Sight
 from services.measures.rules.definitions import Definition
 from services.measures.rules.disclosure import Policy, policy
@@ -22,16 +23,19 @@ class Asked:
     known_at: datetime | None = None
     basis: Basis = "as_was"
 
+    @property
+    def when(self) -> Moment:
+        """As of when it is asked."""
+        return Moment(self.known_at)
 
-def places_asked(
-    session: Session, asked: Asked, *, organisation: str | None, within: str | None, today: date
-) -> list[Place]:
+
+def places_asked(session: Session, asked: Asked, *, organisation: str | None, within: str | None) -> list[Place]:
     """The organisation asked for, or all that lie within one, itself first."""
     if organisation is not None:
-        return [organisations.place(session, organisation)]
-    whole = organisations.place(session, within or organisations.ENGLAND)
-    inside = organisations.members(session, whole, basis=asked.basis, today=today)
-    return [whole, *organisations.places(session, codes={one.code for one in inside})]
+        return [organisations.place(session, organisation, asked.when)]
+    whole = organisations.place(session, within or organisations.ENGLAND, asked.when)
+    inside = organisations.members(session, whole, basis=asked.basis, when=asked.when)
+    return [whole, *organisations.places(session, codes={one.code for one in inside}, when=asked.when)]
 
 
 def rules_for(sight: Sight, definition: Definition, place: Place) -> Policy | None:

@@ -7,47 +7,53 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.measures.problems import UnknownMeasure
+from services.measures.queries.moment import NOW, Moment
 from services.measures.rules.definitions import Definition
 from services.measures.rules.feeds import InvalidDefinition
 
-_compiled: dict[str, tuple[str, Definition | None]] = {}
+_compiled: dict[int, tuple[str, Definition | None]] = {}
 
 _DIGESTS = text("""
-    select d.measure, d.definition ->> 'programme' as programme, md5(d.definition::text) || coalesce(string_agg(f.digest, '' order by f.feed), '') as digest
-    from definition d left join (
-        select distinct on (feed) feed, md5(spec::text) as digest from feed order by feed, published_at desc, version desc
+    with known as (
+        select distinct on (measure) * from definition
+        where (cast(:measures as text[]) is null or measure = any(:measures))
+        order by measure, recorded_at <= coalesce(cast(:at as timestamptz), 'infinity') desc,
+                 abs(extract(epoch from recorded_at - coalesce(cast(:at as timestamptz), now())))
+    )
+    select d.id, d.measure, md5(d.definition::text) || coalesce(string_agg(f.digest, '' order by f.feed), '') as digest
+    from known d left join (
+        select distinct on (feed) feed, md5(spec::text) as digest
+        from feed order by feed, published_at desc, version desc
     ) f on f.feed in (d.definition #>> '{numerator,feed}', d.definition #>> '{denominator,feed}')
-    where d.status = 'live' and (cast(:measures as text[]) is null or d.measure = any(:measures))
-      and (cast(:programme as text) is null or d.definition ->> 'programme' = :programme)
-    group by d.measure, d.definition order by d.measure
-""")  # noqa: E501
+    where d.status = 'live' and (cast(:programme as text) is null or d.definition ->> 'programme' = :programme)
+    group by d.id, d.measure, d.definition order by d.measure
+""")
+"""The definitions that were live at the instant; of a measure that was not known yet the first."""
 
 
-def definition_of(session: Session, measure: str) -> Definition:
+def definition_of(session: Session, measure: str, when: Moment = NOW) -> Definition:
     """The live definition of a measure. Raises UnknownMeasure."""
-    found = definitions_of(session, measures=[measure.lower()])
+    found = definitions_of(session, measures=[measure.lower()], when=when)
     if not found:
         raise UnknownMeasure(f"no measure is called {measure[:60]!r}")
     return next(iter(found.values()))
 
 
 def definitions_of(
-    session: Session, *, measures: Collection[str] | None = None, programme: str | None = None
+    session: Session, *, measures: Collection[str] | None = None, programme: str | None = None, when: Moment = NOW
 ) -> dict[str, Definition]:
     """The live definitions of these measures (None: of all), or of a programme; those that cannot be compiled are not
     among them."""
-    asked = {"measures": None if measures is None else list(measures), "programme": programme}
-    digests = {row.measure: row.digest for row in session.execute(_DIGESTS, asked)}
-    stale = [measure for measure, digest in digests.items() if _compiled.get(measure, ("", None))[0] != digest]
+    asked = {"measures": None if measures is None else list(measures), "programme": programme, "at": when.at}
+    found = {row.id: (row.measure, row.digest) for row in session.execute(_DIGESTS, asked)}
+    stale = [number for number, (_, digest) in found.items() if _compiled.get(number, ("", None))[0] != digest]
     if stale:
         feeds = specifications(session)
-        rows = session.execute(
-            text("select measure, definition from definition where measure = any(:stale)"), {"stale": stale}
-        )
+        rows = session.execute(text("select id, definition from definition where id = any(:stale)"), {"stale": stale})
         for row in rows:
-            _compiled[row.measure] = (digests[row.measure], _compile(row.definition, feeds))
-    found = {measure: _compiled[measure][1] for measure in digests}
-    return {measure: one for measure, one in found.items() if one is not None}
+            _compiled[row.id] = (found[row.id][1], _compile(row.definition, feeds))
+    known = {measure: _compiled[number][1] for number, (measure, _) in found.items()}
+    return {measure: one for measure, one in known.items() if one is not None}
 
 
 def specifications(session: Session) -> dict[str, Mapping[str, Any]]:

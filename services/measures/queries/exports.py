@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import Organisation
 from services.measures.queries.cells import known_then
+from services.measures.queries.moment import recorded
 from services.measures.queries.organisations import Sight
 from services.measures.rules import disclosure
 from services.measures.rules.definitions import Definition
@@ -58,7 +59,7 @@ def pieces(session: Session, definition: Definition, sight: Sight, *, at: dateti
             select cell.organisation, o.name, o.kind, cell.period, cell.grain, cell.strata, cell.numerator,
                    cell.denominator, cell.kind, cell.provisional, cell.definition_version, cell.known_from, cell.change,
                    cell.failed
-            from cell left join organisation o on o.code = cell.organisation
+            from cell left join organisation o on o.code = cell.organisation and {recorded("o", "%(at)s")}
             where cell.measure = %(measure)s and {known_then(at)}
             order by cell.organisation, cell.start, cell.grain
             """,  # noqa: S608 - every name is ours

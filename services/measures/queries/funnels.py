@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.measures.problems import NotComparable
 from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, rules_for, stated
+from services.measures.queries.cells import known_then
 from services.measures.queries.definitions import definition_of
 from services.measures.queries.organisations import Place
 from services.measures.queries.wholes import Shown, forbidden, shown, wholes
@@ -17,7 +18,7 @@ from services.measures.rules import funnel
 from services.measures.rules.definitions import Definition
 from services.measures.rules.invalid import InvalidRow
 from shared.contracts.periods import Period
-from shared.db import now
+from shared.db import driver
 
 _LIMITS = ("ratio", "z", "lower_95", "upper_95", "lower_998", "upper_998", "outlier")
 _CURVE_ROWS = 100
@@ -31,14 +32,15 @@ def funnel_of(
     Without a period it is the newest in which one of them has a figure. Limits are worked out from the figures as the
     caller may see them. Raises NotComparable for a measure without a denominator.
     """
-    definition = definition_of(session, measure)
+    definition = definition_of(session, measure, asked.when)
     if definition.denominator is None:
         raise NotComparable(f"{definition.measure} is a plain count: a funnel compares ratios of different sizes")
-    today = now().date()
-    whole = organisations.place(session, within) if within is not None else None
-    places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, today=today)
-    members = organisations.members_of(session, places, basis=asked.basis, today=today)
-    when = period or _newest(session, definition, [one.code for each in members.values() for one in each])
+    whole = organisations.place(session, within, asked.when) if within is not None else None
+    places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, when=asked.when)
+    members = organisations.members_of(session, places, basis=asked.basis, when=asked.when)
+    when = period or _newest(
+        session, definition, [one.code for each in members.values() for one in each], asked.known_at
+    )
     sight = organisations.sight(session, asked.caller)
     rules = {one.code: rules_for(sight, definition, one) for one in places}
     figures = []
@@ -72,15 +74,19 @@ def funnel_of(
     }
 
 
-def _newest(session: Session, definition: Definition, codes: Sequence[str]) -> Period | None:
-    found = session.execute(
-        text(
-            "select period from cell where measure = :measure and organisation = any(:codes) and known_to is null "
-            "and strata[1] = '' and denominator[1] > 0 order by (grain = :grain) desc, start desc limit 1"
-        ),
-        {"measure": definition.measure, "codes": list(codes), "grain": definition.period},
-    ).scalar_one_or_none()
-    return Period.parse(found) if found else None
+def _newest(session: Session, definition: Definition, codes: Sequence[str], at: datetime | None) -> Period | None:
+    found = (
+        driver(session)
+        .execute(
+            f"""
+        select period from cell where measure = %(measure)s and organisation = any(%(codes)s) and {known_then(at)}
+           and strata[1] = '' and denominator[1] > 0 order by (grain = %(grain)s) desc, start desc limit 1
+        """,  # noqa: S608 - the condition is ours
+            {"measure": definition.measure, "codes": list(codes), "grain": definition.period, "at": at},
+        )
+        .fetchone()
+    )
+    return Period.parse(found[0]) if found else None
 
 
 def _drawn(definition: Definition, figures: Sequence[tuple[Place, Shown, bool]]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, places_asked, rules_for, stated
 from services.measures.queries.definitions import definitions_of
+from services.measures.queries.moment import Moment
 from services.measures.queries.organisations import Place
 from services.measures.queries.targets import targets_of
 from services.measures.queries.wholes import Series, by_default_grain, forbidden, step_changes, track, wholes
 from services.measures.rules import goals
 from services.measures.rules.judging import Judgement, Track, judged, value_of
-from shared.db import now
 
 
 def matrix(
@@ -24,12 +24,9 @@ def matrix(
 
     One read of the figures and one call of the engine, whatever their number (and a read of strata under control).
     """
-    today = now().date()
-    definitions = definitions_of(session, programme=programme)
-    places = {
-        one.code: one for one in places_asked(session, asked, organisation=organisation, within=within, today=today)
-    }
-    members = organisations.members_of(session, list(places.values()), basis=asked.basis, today=today)
+    definitions = definitions_of(session, programme=programme, when=asked.when)
+    places = {one.code: one for one in places_asked(session, asked, organisation=organisation, within=within)}
+    members = organisations.members_of(session, list(places.values()), basis=asked.basis, when=asked.when)
     sight = organisations.sight(session, asked.caller)
     rules = {
         (place.code, measure): rules_for(sight, one, place)
@@ -39,7 +36,7 @@ def matrix(
     found = by_default_grain(wholes(session, definitions, members, at=asked.known_at), definitions)
     controlled = {code: each for code, each in members.items() if any(rules[code, one] for one in definitions)}
     hidden = forbidden(session, definitions, controlled, at=asked.known_at)
-    steps = step_changes(session, list(places), list(definitions))
+    steps = step_changes(session, list(places), list(definitions), asked.when)
     tracks = [
         track(
             one,
@@ -51,7 +48,7 @@ def matrix(
         )
         for one in found
     ]
-    targets = _targets(session, found, places)
+    targets = _targets(session, found, places, asked.when)
     tracks = [
         replace(one, target=_level(targets.get((series.place, series.measure)), one))
         for series, one in zip(found, tracks, strict=True)
@@ -65,17 +62,16 @@ def matrix(
 
 
 def _targets(
-    session: Session, found: list[Series], places: Mapping[str, Place]
+    session: Session, found: list[Series], places: Mapping[str, Place], when: Moment
 ) -> dict[tuple[str, str], Mapping[str, Any]]:
     """The target that holds for each organisation and measure."""
-    given = targets_of(session, sorted({one.measure for one in found}))
-    today = now().date()
+    given = targets_of(session, sorted({one.measure for one in found}), when)
     above: dict[str, list[str]] = {}
     chosen = {}
     for one in found:
         if given[one.measure]:
             if one.place not in above:
-                above[one.place] = organisations.ancestors(session, places[one.place], today=today)
+                above[one.place] = organisations.ancestors(session, places[one.place], when)
             target = goals.chosen(given[one.measure], one.place, above[one.place])
             if target is not None:
                 chosen[one.place, one.measure] = target

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from sqlalchemy import select, text
@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import Organisation
 from services.measures.problems import UnknownOrganisation
+from services.measures.queries.moment import NOW, Moment, recorded
 from shared.contracts.hierarchies import HIERARCHY_OF, INHERITS, chain, downwards
 from shared.principal import Principal
 
 Basis = Literal["as_was", "as_is_now"]
 
 _COLUMNS = select(Organisation.code, Organisation.name, Organisation.kind)
+_CURRENT = _COLUMNS.where(Organisation.known(None))
 _NEARNESS = {"trust": 1, "care_home_provider": 1, "icb": 2, "hin": 3, "region": 4, "national": 5}
 ENGLAND = "ENGLAND"
 AGGREGATES = frozenset(HIERARCHY_OF) | {"care_home_provider"}
@@ -44,23 +46,30 @@ class Membership(NamedTuple):
     end: date | None
 
 
-def place(session: Session, code: str) -> Place:
+def place(session: Session, code: str, when: Moment = NOW) -> Place:
     """The organisation that a code or other identifier (a CQC location id) names. Raises UnknownOrganisation."""
-    found = session.execute(_COLUMNS.where(Organisation.code == code.upper())).one_or_none()
+    found = session.execute(_CURRENT.where(Organisation.code == code.upper())).one_or_none()
     if found is None:
         named = text("exists (select 1 from jsonb_each_text(identifiers) where value = :value)")
-        found = session.execute(_COLUMNS.where(named.bindparams(value=code))).first()
+        found = session.execute(_CURRENT.where(named.bindparams(value=code))).first()
     if found is None:
         raise UnknownOrganisation(f"no organisation has the code {code[:40]!r}")
-    return Place(*found)
+    then = None if when.at is None else _then(session, found.code, when.at)
+    return then or Place(*found)
 
 
-def members(session: Session, of: Place, *, basis: Basis, today: date) -> list[Membership]:
+def _then(session: Session, code: str, at: datetime) -> Place | None:
+    """The organisation as it was known at the instant."""
+    found = session.execute(_COLUMNS.where(Organisation.code == code, Organisation.known(at))).one_or_none()
+    return None if found is None else Place(*found)
+
+
+def members(session: Session, of: Place, *, basis: Basis, when: Moment = NOW) -> list[Membership]:
     """Whose figures make up this organisation's: itself or, for an aggregate, what lies within it.
 
     `as_was`: each while it lay within. `as_is_now`: what lies within today, for all time, with those it succeeded.
     """
-    return members_of(session, [of], basis=basis, today=today)[of.code]
+    return members_of(session, [of], basis=basis, when=when)[of.code]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,54 +93,58 @@ def sight(session: Session, caller: Principal) -> Sight:
     if caller.for_everyone:
         return Sight(everything=True)
     own = places(session, codes=caller.organisations)
-    inside = members_of(session, own, basis="as_was", today=None)
+    inside = members_of(session, own, basis="as_was")
     return Sight(False, caller.organisations | {one.code for each in inside.values() for one in each})
 
 
-def places(session: Session, *, codes: Iterable[str]) -> list[Place]:
+def places(session: Session, *, codes: Iterable[str], when: Moment = NOW) -> list[Place]:
     """The organisations of these codes that are known, in order of code."""
-    rows = session.execute(_COLUMNS.where(Organisation.code.in_(list(codes))).order_by(Organisation.code))
+    known = _COLUMNS.where(Organisation.known(when.at))
+    rows = session.execute(known.where(Organisation.code.in_(list(codes))).order_by(Organisation.code))
     return [Place(*row) for row in rows]
 
 
-def places_of_kind(session: Session, kind: str, *, within: Place | None, basis: Basis, today: date) -> list[Place]:
+def places_of_kind(
+    session: Session, kind: str, *, within: Place | None, basis: Basis, when: Moment = NOW
+) -> list[Place]:
     """Every organisation of that kind, or those that lie (or ever lay, as it was) within another."""
-    query = _COLUMNS.where(Organisation.kind == kind).order_by(Organisation.code)
+    query = _COLUMNS.where(Organisation.kind == kind, Organisation.known(when.at)).order_by(Organisation.code)
     if within is not None:
-        inside = members(session, within, basis=basis, today=today)
+        inside = members(session, within, basis=basis, when=when)
         query = query.where(Organisation.code.in_({one.code for one in inside} | {within.code}))
     return [Place(*row) for row in session.execute(query)]
 
 
 def members_of(
-    session: Session, places: Sequence[Place], *, basis: Basis, today: date | None
+    session: Session, places: Sequence[Place], *, basis: Basis, when: Moment = NOW
 ) -> dict[str, list[Membership]]:
-    """The members of each of these organisations, as `members`, in one read (`today` matters only as it is now)."""
+    """The members of each of these organisations, as `members`, in one read."""
     wholes = [one for one in places if one.is_aggregate]
     found = {one.code: [Membership(one.code, None, None)] for one in places if not one.is_aggregate}
-    found |= _within(session, wholes)
-    if basis == "as_was" or today is None:
+    found |= _within(session, wholes, when)
+    if basis == "as_was":
         return found
-    return {code: _as_now(session, each, today) for code, each in found.items()}
+    return {code: _as_now(session, each, when) for code, each in found.items()}
 
 
-def ancestors(session: Session, of: Place, *, today: date) -> list[str]:
+def ancestors(session: Session, of: Place, when: Moment = NOW) -> list[str]:
     """What the organisation lies within today, nearest first: provider, ICB and collaborative, region, England."""
     rows = session.execute(
         text(
-            """
+            f"""
             with recursive above (child, hierarchy, parent) as (
-                select e.child, e.hierarchy, e.parent from edge e where e.child = :code and e.superseded_at is null
+                select e.child, e.hierarchy, e.parent from edge e where e.child = :code and {recorded("e")}
                    and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
                 union
                 select e.child, e.hierarchy, e.parent from above a
-                  join edge e on e.child = a.parent and e.superseded_at is null
+                  join edge e on e.child = a.parent and {recorded("e")}
                    and coalesce(e.start, '-infinity') <= :today and :today < coalesce(e."end", 'infinity')
             )
-            select a.child, a.hierarchy, a.parent, o.kind from above a left join organisation o on o.code = a.parent
-            """
+            select a.child, a.hierarchy, a.parent, o.kind from above a left join organisation o
+              on o.code = a.parent and o.superseded_at is null
+            """  # noqa: S608 - the condition is ours
         ),
-        {"code": of.code, "today": today},
+        {"code": of.code, "today": when.today, "at": when.at},
     )
     steps = {(row.child, row.hierarchy): (row.parent, _NEARNESS.get(row.kind, 0)) for row in rows}
     nearness = dict(steps.values())
@@ -140,7 +153,7 @@ def ancestors(session: Session, of: Place, *, today: date) -> list[str]:
     return found + ([] if of.code == ENGLAND else [ENGLAND])
 
 
-def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]]:
+def _within(session: Session, of: Sequence[Place], when: Moment) -> dict[str, list[Membership]]:
     """What lies within each of these, and when."""
     reach = [(one.code, step, rank) for one in of for rank, step in enumerate(downwards(one.kind))]
     if not reach:
@@ -148,7 +161,7 @@ def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]
     roots, steps, ranks = zip(*reach, strict=True)
     rows = session.execute(
         text(
-            """
+            f"""
             with recursive reach (root, hierarchy, rank) as (
                 select * from unnest(cast(:roots as text[]), cast(:steps as text[]), cast(:ranks as int[]))
             ), within (root, code, days) as (
@@ -162,15 +175,15 @@ def _within(session: Session, of: Sequence[Place]) -> dict[str, list[Membership]
                         select range_agg(daterange(nearer.start, nearer."end"))
                         from edge nearer join reach before on before.root = w.root
                          and before.hierarchy = nearer.hierarchy and before.rank < r.rank
-                        where nearer.child = e.child and nearer.superseded_at is null
-                    ), '{}')
+                        where nearer.child = e.child and {recorded("nearer")}
+                    ), '{{}}')
                 ) as stretch
-                where e.superseded_at is null and (w.days && daterange(e.start, e."end"))
+                where {recorded("e")} and (w.days && daterange(e.start, e."end"))
             )
             select root, code, lower(days) as first, upper(days) as last from within where code <> root
-            """
+            """  # noqa: S608 - the condition is ours
         ),
-        {"roots": list(roots), "steps": list(steps), "ranks": list(ranks)},
+        {"roots": list(roots), "steps": list(steps), "ranks": list(ranks), "at": when.at},
     )
     found: dict[str, list[Membership]] = {one.code: [] for one in of}
     for row in rows:
@@ -191,33 +204,33 @@ def _merged(found: Iterable[Membership]) -> list[Membership]:
     return [one for each in stretches.values() for one in each]
 
 
-def _as_now(session: Session, found: Sequence[Membership], today: date) -> list[Membership]:
-    present = {one.code for one in found if _open(one, today)}
-    return [Membership(code, None, None) for code in sorted(present | _predecessors(session, present))]
+def _as_now(session: Session, found: Sequence[Membership], when: Moment) -> list[Membership]:
+    present = {one.code for one in found if _open(one, when.today)}
+    return [Membership(code, None, None) for code in sorted(present | _predecessors(session, present, when))]
 
 
 def _open(one: Membership, today: date) -> bool:
     return (one.start is None or one.start <= today) and (one.end is None or today < one.end)
 
 
-def _predecessors(session: Session, codes: set[str]) -> set[str]:
+def _predecessors(session: Session, codes: set[str], when: Moment) -> set[str]:
     """Those whose whole work passed to these: an organisation that split is counted nowhere twice."""
     rows = session.execute(
         text(
-            """
+            f"""
             with recursive before (code) as (
-                select s.code from succession s where s.successor = any(:codes)
+                select s.code from succession s where s.successor = any(:codes) and {recorded("s")}
                 union
-                select s.code from succession s join before b on s.successor = b.code
+                select s.code from succession s join before b on s.successor = b.code where {recorded("s")}
             )
             select code from before
             where not exists (
                 select 1 from succession other
-                where other.code = before.code
+                where other.code = before.code and {recorded("other")}
                   and other.successor <> all(:codes) and other.successor not in (select code from before)
             )
-            """
+            """  # noqa: S608 - the condition is ours
         ),
-        {"codes": list(codes)},
+        {"codes": list(codes), "at": when.at},
     )
     return set(rows.scalars()) - codes

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.measures.models import Target
@@ -16,7 +17,6 @@ from services.measures.queries.series import stated as stated_of
 from services.measures.rules import goals
 from services.measures.rules.targets import prospect
 from shared.contracts.periods import Period
-from shared.db import now
 
 _REGISTERED = (
     "name",
@@ -37,16 +37,16 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
 
     Raises UnknownTarget; UnknownOrganisation where the target does not hold.
     """
-    row = session.get(Target, target_id)
+    row = session.scalar(select(Target).where(Target.name == target_id, Target.known(asked.known_at)))
     if row is None:
         raise UnknownTarget(f"no target is called {target_id[:60]!r}")
     target = row.target
-    place = organisations.place(session, organisation or str(target.get("scope") or organisations.ENGLAND))
-    above = organisations.ancestors(session, place, today=now().date())
-    if goals.chosen([target | {"status": "active", "id": row.id}], place.code, above) is None:
-        raise UnknownTarget(f"the target {row.id} does not hold for {place.code}")
+    place = organisations.place(session, organisation or str(target.get("scope") or organisations.ENGLAND), asked.when)
+    above = organisations.ancestors(session, place, asked.when)
+    if goals.chosen([target | {"status": "active", "id": row.name}], place.code, above) is None:
+        raise UnknownTarget(f"the target {row.name} does not hold for {place.code}")
     said = {
-        "id": row.id,
+        "id": row.name,
         "version": row.version,
         "measure": row.measure or None,
         "organisation": place.code,
@@ -62,13 +62,12 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
     goal = goals.goal(target, found.items, found.definition)
     if isinstance(goal, str):
         return {**stated_of(found, question), **said, **_UNKNOWN, "status": target.get("status"), "notices": [goal]}
-    today = asked.known_at.date() if asked.known_at else now().date()
     chart = draw_found(session, found, kind=None, target={"value": goal.value})
     return {
         **stated_of(found, question),
         **said,
         "unit": found.definition.unit,
-        **_standing(goal, chart, found.items, today, target),
+        **_standing(goal, chart, found.items, asked.when.today, target),
         "summary": chart["summary"],
         "notices": [],
     }

@@ -13,6 +13,7 @@ from services.measures.models import Annotation
 from services.measures.problems import InvalidPeriod
 from services.measures.queries import cells, organisations, targets
 from services.measures.queries.definitions import definition_of
+from services.measures.queries.moment import Moment
 from services.measures.queries.organisations import Basis, Place
 from services.measures.rules import definitions, disclosure
 from services.measures.rules.charting import chart as draw
@@ -22,8 +23,6 @@ from services.measures.rules.series import series as tidy
 from services.measures.rules.statuses import ReturnState
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
-from shared.contracts.windows import london_day
-from shared.db import now
 from shared.principal import Principal
 
 MOST_PERIODS = 3700
@@ -44,9 +43,9 @@ class Question:
     basis: Basis = "as_was"
 
     @property
-    def today(self) -> date:
-        """The day in England on which it is asked, or as of which."""
-        return london_day(self.known_at or now())
+    def when(self) -> Moment:
+        """As of when it is asked."""
+        return Moment(self.known_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,7 @@ class Found:
     dates: list[datetime]
     policy: str | None
     stand: cells.Stand
+    when: Moment
 
 
 def series(session: Session, question: Question) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def chart(session: Session, question: Question, *, kind: str | None) -> dict[str
     found = find(session, question)
     resource = draw_found(session, found, kind=kind)
     review = found.definition.source.get("review") or {}
-    if review.get("next_review") and str(review["next_review"]) < question.today.isoformat():
+    if review.get("next_review") and str(review["next_review"]) < question.when.today.isoformat():
         resource["notices"].append(f"The definition was due for review on {review['next_review']}.")
     if found.policy is not None:
         resource["notices"].append(f"Small numbers are protected by the {found.policy} policy.")
@@ -88,7 +88,7 @@ def draw_found(
         found.definition,
         place=found.place.name,
         asked=kind,
-        target=target or targets.to_draw(session, found.definition, found.place, found.items),
+        target=target or targets.to_draw(session, found.definition, found.place, found.items, found.when),
         annotations=_annotations(session, found),
         dates=found.dates,
     )
@@ -98,7 +98,7 @@ def find(session: Session, question: Question) -> Found:
     """The items that answer a question, disclosure control applied as the caller's audience asks."""
     found, known = figures_of(session, question)
     controlled = found.policy is not None
-    items = _items(found.definition, found.place, known, question, question.today, whole_table=controlled)
+    items = _items(found.definition, found.place, known, question, question.when.today, whole_table=controlled)
     if controlled:
         rules = disclosure.policy(found.definition.disclosure)
         items = _controlled(items, found.definition, rules, known.hidden, level=found.place.kind)
@@ -108,11 +108,10 @@ def find(session: Session, question: Question) -> Found:
 
 def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known]:
     """What is known of a question, exactly, and under which policy the caller may see it."""
-    definition = definition_of(session, question.measure)
-    place = organisations.place(session, question.organisation)
+    definition = definition_of(session, question.measure, question.when)
+    place = organisations.place(session, question.organisation, question.when)
     stand = cells.stand(session, question.known_at)
-    today = question.today
-    members = organisations.members(session, place, basis=question.basis, today=today)
+    members = organisations.members(session, place, basis=question.basis, when=question.when)
     rules = disclosure.policy(definition.disclosure)
     controlled = not rules.exact and not organisations.sight(session, question.caller).exact(place.code)
     known = cells.known(
@@ -123,11 +122,11 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
         first=question.first,
         last=question.last,
         at=question.known_at,
-        today=today,
+        today=question.when.today,
         rules=rules if controlled else None,
     )
     policy = rules.name if controlled else None
-    return Found(definition, place, [], [] if controlled else known.dates, policy, stand), known
+    return Found(definition, place, [], [] if controlled else known.dates, policy, stand, question.when), known
 
 
 def _items(
@@ -199,10 +198,10 @@ def _controlled(
 
 def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:
     rows = session.execute(
-        select(Annotation.id, Annotation.kind, Annotation.on, Annotation.text)
-        .where(Annotation.organisation == found.place.code)
+        select(Annotation.name.label("id"), Annotation.kind, Annotation.on, Annotation.text)
+        .where(Annotation.organisation == found.place.code, Annotation.known(found.when.at))
         .where(or_(Annotation.measure.is_(None), Annotation.measure == found.definition.measure))
-        .order_by(Annotation.on, Annotation.id)
+        .order_by(Annotation.on, Annotation.name)
     )
     return [dict(row._mapping) for row in rows]
 

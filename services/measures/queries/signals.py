@@ -33,14 +33,14 @@ def signals(
     Nothing is said, to a caller who does not see exact figures, of charts with small numbers. `known_at` leaves out
     what was found later, and shows as standing what had not ended then.
     """
-    places = places_asked(session, asked, organisation=organisation, within=within, today=now().date())
+    places = places_asked(session, asked, organisation=organisation, within=within)
     sight = organisations.sight(session, asked.caller)
-    known = definitions_of(session, measures=None if measure is None else [measure.lower()])
+    known = definitions_of(session, measures=None if measure is None else [measure.lower()], when=asked.when)
     open_to_all = [name for name, one in known.items() if policy(one.disclosure).exact]
     query = (
         select(Signal, Organisation.name, Definition.definition["name"].astext)
-        .join(Organisation, Organisation.code == Signal.organisation)
-        .join(Definition, Definition.measure == Signal.measure)
+        .join(Organisation, and_(Organisation.code == Signal.organisation, Organisation.known(asked.known_at)))
+        .join(Definition, and_(Definition.measure == Signal.measure, Definition.known(asked.known_at)))
         .where(Signal.organisation.in_([one.code for one in places]), Signal.measure.in_(known))
         .order_by(Signal.id)
         .limit(limit + 1)

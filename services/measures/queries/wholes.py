@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.measures.queries.cells import known_then
+from services.measures.queries.moment import NOW, Moment, recorded
 from services.measures.queries.organisations import Membership
 from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
@@ -203,18 +204,20 @@ def track(
     return Track(definition, dict(zip(one.periods, pairs, strict=True)), steps, target)
 
 
-def step_changes(session: Session, places: Sequence[str], measures: Sequence[str]) -> Mapping[tuple[str, str], Any]:
+def step_changes(
+    session: Session, places: Sequence[str], measures: Sequence[str], when: Moment = NOW
+) -> Mapping[tuple[str, str], Any]:
     """The days of the accepted step changes of these organisations' measures."""
     rows = session.execute(
         text(
-            """
+            f"""
             select organisation, asked.measure, "on" from annotation
             join unnest(cast(:measures as text[])) as asked(measure) on coalesce(annotation.measure, asked.measure)
              = asked.measure
-            where kind = 'step_change' and organisation = any(:places)
-            """
+            where kind = 'step_change' and organisation = any(:places) and {recorded("annotation")}
+            """  # noqa: S608 - the condition is ours
         ),
-        {"places": list(places), "measures": list(measures)},
+        {"places": list(places), "measures": list(measures), "at": when.at},
     )
     found: dict[tuple[str, str], list[date]] = defaultdict(list)
     for row in rows:
