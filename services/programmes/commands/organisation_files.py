@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.programmes.commands import organisations
@@ -19,6 +20,7 @@ from services.programmes.rules.statements import Statement
 
 OPERATOR = "operator"
 """Under this name what is loaded from a terminal stands in the audit."""
+MANY = 1000
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -93,6 +95,9 @@ def load_organisations(session: Session, file: File, *, on: date, now: datetime,
     _demand_sense(held, states, said)
     if apply:
         organisations.write(session, list(states.values()), Act(OPERATOR, now, f"{file.name} sha256:{file.sha256}"))
+        if len(states) > MANY:
+            # Reads would be planned for the few there were until the database looks again by itself.
+            session.execute(text("analyze organisation, edge"))
     changed = [one for code, after in states.items() if code in held for one in _changed(held[code], after)]
     return Difference(
         file=file.name,

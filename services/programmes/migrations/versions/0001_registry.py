@@ -230,7 +230,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_organisation_code_recorded_at", "organisation", ["code", "recorded_at"], unique=False)
     op.create_index("ix_organisation_kind_code", "organisation", ["kind", "code"], unique=False)
-    op.create_index("ix_organisation_search", "organisation", ["search"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "ix_organisation_search",
+        "organisation",
+        ["search"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
     op.create_index(
         "uq_organisation_current",
         "organisation",
