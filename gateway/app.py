@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import anyio
 from fastapi import FastAPI
+from prometheus_client import Gauge
 from starlette.middleware import Middleware
 
 import gateway
@@ -21,13 +23,16 @@ from gateway.live import api as live
 from gateway.live.hub import Hub
 from gateway.live.webhooks import addresses
 from gateway.live.webhooks import api as webhooks
+from gateway.live.webhooks.queries import waiting_deliveries
 from gateway.live.webhooks.signatures import Signatures
 from gateway.openapi import Documents
+from gateway.pages import api as pages
 from gateway.proxy import Proxy
 from gateway.routes import Routes
 from gateway.settings import GatewaySettings
 from gateway.visitors import Visitors
 from shared.db import Database
+from shared.messaging.counts import message_counts
 from shared.principal import Signer
 from shared.service import create_service
 
@@ -87,17 +92,20 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app = create_service(
         settings,
         database=database,
-        routers=[access.router, live.router, webhooks.router, documentation.router],
+        routers=[access.router, live.router, webhooks.router, pages.router, documentation.router],
         checks={"clients": roster.current},
+        counts={"parked": message_counts(database)["parked"], "deliveries": partial(waiting_deliveries, database)},
         description=gateway.__doc__ or "",
         middleware=[door],
         beside=beside,
     )
+    open_streams = Gauge("psip_streams", "Streams that are open.", registry=app.state.metrics.registry)
+    open_streams.set_function(lambda: hub.streams)
     app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
     app.state.closing = hub.close
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
     app.state.resolve = addresses.look_up
-    app.state.documents, app.state.going = Documents(proxy), going
+    app.state.documents, app.state.going, app.state.proxy = Documents(proxy), going, proxy
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
 

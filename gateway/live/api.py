@@ -11,7 +11,7 @@ from gateway.live.sight import Wanted
 from gateway.live.stream import EventStream
 from gateway.visitors import Visitor
 from shared.principal import Principal, caller
-from shared.problems import Forbidden, problems
+from shared.problems import Forbidden, Unavailable, problems
 
 MOST = 10_000  # streams of one gateway process
 MOST_OF_ONE = 5_000
@@ -94,6 +94,8 @@ async def open_stream(
     """
     hub: Hub = request.app.state.hub
     visitor: Visitor = request.scope["state"]["visitor"]
+    if not hub.ready:
+        raise Unavailable("the live log cannot be read just now", headers=RETRY_AFTER)
     if hub.closing or hub.streams >= MOST or hub.of(caller.client_id) >= MOST_OF_ONE:
         raise TooManyStreams(headers=RETRY_AFTER)
     check_scopes(caller, event)

@@ -7,15 +7,17 @@ remembers the newest events; what is older and still kept is read from the datab
 import asyncio
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from gateway.live import log as live_log
 from gateway.live.log import Bounds
-from gateway.live.models import LiveState
+from gateway.live.models import LiveEvent, LiveState
 from gateway.live.noted import Noted
 from gateway.live.places import NOWHERE, Places, known
 from gateway.problems import AccessUncertain
@@ -61,12 +63,12 @@ class Hub:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database, self._admits, self._remembered, self._clock = database, admits, remembered, clock
-        self.places, self.closing = NOWHERE, False
+        self.places, self.ready, self.closing = NOWHERE, False, False
         self._streams: set[Stream] = set()
+        self._of_each: Counter[str] = Counter()
         self._events: list[Noted] = []
         self._positions: list[int] = []
         self._floor = self._forgotten = self._newest = 0
-        self._begun = False
         self._turning: asyncio.Task[None] | None = None
         self._readers = asyncio.Semaphore(READERS)
 
@@ -82,15 +84,18 @@ class Hub:
 
     def of(self, client_id: str) -> int:
         """How many of them are this client's."""
-        return sum(one.client_id == client_id for one in self._streams)
+        return self._of_each[client_id]
 
     def join(self, stream: Stream) -> None:
         """A stream has opened."""
         self._streams.add(stream)
+        self._of_each[stream.client_id] += 1
 
     def leave(self, stream: Stream) -> None:
         """A stream is over."""
-        self._streams.discard(stream)
+        self._streams.remove(stream)
+        self._of_each[stream.client_id] -= 1
+        self._of_each += Counter()  # forgets the clients that have none
 
     def close(self) -> None:
         """End every stream; its client comes back, to another replica or to the next process."""
@@ -132,11 +137,12 @@ class Hub:
         with self._database.session() as session:
             places = known(session, self.places)
             forgotten = session.scalars(select(LiveState.forgotten)).one()
-            if self._begun:
-                rows = live_log.after(session, self._newest, limit=PAGE)
-            else:
-                rows = live_log.last(session, PAGE - 1)
-            return _Fresh(places, forgotten, [Noted(row) for row in rows])
+            return _Fresh(places, forgotten, [Noted(row) for row in self._fresh(session)])
+
+    def _fresh(self, session: Session) -> Sequence[LiveEvent]:
+        if self.ready:
+            return live_log.after(session, self._newest, limit=PAGE)
+        return live_log.last(session, PAGE - 1)  # fewer than a page: the first reading is over with it
 
     def _page(self, position: int) -> Sequence[Noted]:
         with self._database.session() as session:
@@ -144,8 +150,8 @@ class Hub:
 
     def _take(self, fresh: _Fresh) -> None:
         self.places, self._forgotten = fresh.places, fresh.forgotten
-        if not self._begun:
-            self._begun = True
+        if not self.ready:
+            self.ready = True
             self._newest = fresh.forgotten
             self._floor = fresh.events[0].position - 1 if len(fresh.events) == PAGE - 1 else fresh.forgotten
         if not fresh.events:

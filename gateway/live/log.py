@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import ScalarSelect, delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from gateway.live.kinds import written
@@ -57,11 +57,15 @@ def last(session: Session, count: int) -> Sequence[LiveEvent]:
     return found[::-1]
 
 
+def newest() -> ScalarSelect[int]:
+    """The newest position, as part of a query; that of the last which was forgotten when none is kept."""
+    last_kept = select(func.max(LiveEvent.position)).scalar_subquery()
+    return select(func.greatest(LiveState.forgotten, last_kept)).correlate(None).scalar_subquery()
+
+
 def bounds(session: Session) -> Bounds:
     """How far the log reaches."""
-    forgotten = session.scalars(select(LiveState.forgotten)).one()
-    newest = session.scalars(select(func.max(LiveEvent.position))).one()
-    return Bounds(forgotten, max(forgotten, newest or 0))
+    return Bounds(*session.execute(select(LiveState.forgotten, newest())).one())
 
 
 def forget(session: Session, *, before: datetime) -> None:

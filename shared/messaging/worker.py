@@ -20,7 +20,7 @@ HOUR_SECONDS = 3600.0
 class Worker:
     """Everything a service does without being asked over HTTP: relay its outbox, apply what others published, chores.
 
-    `endings` are done when it closes.
+    `endings` are done when it closes. With nothing to do it looks again after `idle_seconds`.
     """
 
     service: str
@@ -29,6 +29,7 @@ class Worker:
     chores: Sequence[Callable[[], int]] = ()
     endings: Sequence[Callable[[], None]] = ()
     heartbeat: Path | None = None
+    idle_seconds: float = 0.05
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def step(self, *, seconds: float = 0.0) -> int:
@@ -51,12 +52,12 @@ class Worker:
             return False
         return self.consumer is None or self.consumer.subscription.lag() == 0
 
-    def run(self, *, idle_seconds: float = 0.05) -> None:
+    def run(self) -> None:
         """Step until `stop`. A failure is logged and tried again after a pause that grows to ten seconds."""
         pause = 0.1
         while not self._stop.is_set():
             try:
-                moved = self.step(seconds=idle_seconds)
+                moved = self.step(seconds=self.idle_seconds)
             except Exception as error:
                 log.warning("worker step failed", service=self.service, error=said(error))
                 self._stop.wait(pause)
@@ -66,7 +67,7 @@ class Worker:
             if self.heartbeat is not None:
                 self.heartbeat.touch()
             if not moved and self.consumer is None:
-                self._stop.wait(idle_seconds)
+                self._stop.wait(self.idle_seconds)
 
     def stop(self) -> None:
         """Ask `run` to end after the step under way."""

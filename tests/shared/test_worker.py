@@ -114,11 +114,12 @@ def test_a_failure_is_logged_and_the_loop_goes_on(
 ) -> None:
     pauses: list[float | None] = []
     monkeypatch.setattr(worker._stop, "wait", pauses.append)
+    worker.idle_seconds = 0
     worker.chores = [Stumbling(worker, times=9, error=BusUnavailable("no broker\nat 10.0.0.1"))]
     tell(worker, "RGT")
 
     with capture_logs() as lines:
-        worker.run(idle_seconds=0)
+        worker.run()
 
     failures = [line for line in lines if line["event"] == "worker step failed"]
     assert len(failures) == 9
@@ -133,7 +134,7 @@ def test_the_heart_beats_only_when_a_step_ended_well(worker: Worker, monkeypatch
     chore = Stumbling(worker, times=2, error=psycopg.OperationalError("away"))
     worker.chores = [chore]
 
-    worker.run(idle_seconds=0)
+    worker.run()
 
     assert chore.alive == [False, False, False, True]
 

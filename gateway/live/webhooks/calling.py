@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import httpcore
 
-from gateway.live.webhooks.addresses import NotCallable, Resolve, Target, callable_addresses
+from gateway.live.webhooks.addresses import Resolve, Target, callable_addresses
 
 SECONDS = 10.0
 GONE = 410
@@ -32,12 +32,10 @@ class Outcome(NamedTuple):
 def call(
     one: Target, headers: Mapping[str, str], body: bytes, *, resolve: Resolve, sandbox: bool, seconds: float = SECONDS
 ) -> Outcome:
-    """POST the body. Never raises: what went wrong is the outcome."""
+    """POST the body; what goes wrong on the way is the outcome. Raises NotCallable."""
+    addresses = callable_addresses(one, resolve=resolve, sandbox=sandbox)
     try:
-        addresses = callable_addresses(one, resolve=resolve, sandbox=sandbox)
         status = _post(one, headers, body, _Pinned(addresses, time.monotonic() + seconds))
-    except NotCallable as error:
-        return Outcome(None, str(error))
     except httpcore.TimeoutException:
         return Outcome(None, f"no answer within {seconds:g} seconds")
     except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:

@@ -109,10 +109,15 @@ def replay(session: Session, webhook_id: str, wanted: schemas.Replay, *, caller:
 
 
 def send_test(session: Session, webhook_id: str, *, caller: Principal) -> Delivery:
-    """Have a test event carried to a webhook. Raises UnknownWebhook or WebhookDisabled."""
-    one = queries.webhook(session, webhook_id, caller=caller)
+    """Have a test event carried to a webhook, unless one waits. Raises UnknownWebhook or WebhookDisabled."""
+    one = queries.webhook(session, webhook_id, caller=caller, lock=True)
     if one.disabled_at is not None:
         raise WebhookDisabled
+    waiting = session.scalars(
+        select(Delivery).where(Delivery.webhook_id == one.id, Delivery.event == TEST, Delivery.state == "waiting")
+    ).first()
+    if waiting is not None:
+        return waiting
     row = delivery_row(one, new_id(), TEST, {"webhook": one.id})
     wait(session, [row])
     return session.scalars(

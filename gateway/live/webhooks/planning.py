@@ -36,10 +36,12 @@ class Planner:
     def step(self) -> int:
         """Consider what is new for some webhooks; how many were moved on."""
         with self._database.session() as session:
+            behind = _behind(session)
+            if not behind:
+                return 0
+            # Read after the webhooks are held: one that another worker has just moved on is not ahead of it.
             bounds = log.bounds(session)
-            behind = _behind(session, bounds)
-            if behind:
-                self._places = known(session, self._places)
+            self._places = known(session, self._places)
             pages: dict[int, Sequence[LiveEvent]] = {}
             for webhook, client in behind:
                 if webhook.position not in pages:
@@ -94,11 +96,12 @@ def delivery_row(webhook: Webhook, event_id: str, name: str, data: dict[str, Any
     }
 
 
-def _behind(session: Session, bounds: Bounds) -> Sequence[tuple[Webhook, Client]]:
+def _behind(session: Session) -> Sequence[tuple[Webhook, Client]]:
+    """Webhooks that have not come as far as the log, which nobody else moves on until the transaction ends."""
     rows = session.execute(
         select(Webhook, Client)
         .join(Client, Client.client_id == Webhook.client_id)
-        .where(Webhook.position != bounds.newest, Webhook.disabled_at.is_(None), Client.revoked_at.is_(None))
+        .where(Webhook.position != log.newest(), Webhook.disabled_at.is_(None), Client.revoked_at.is_(None))
         .order_by(Webhook.position)
         .limit(AT_ONCE)
         .with_for_update(of=Webhook, skip_locked=True)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from gateway.live.models import Delivery, Webhook
 from gateway.live.problems import UnknownWebhook
+from shared.db import Database
 from shared.principal import Principal
 
 Counts = Counter[tuple[str, str]]
@@ -47,3 +48,9 @@ def deliveries(
     if state is not None:
         query = query.where(Delivery.state == state)
     return session.scalars(query if before is None else query.where(Delivery.id < before)).all()
+
+
+def waiting_deliveries(database: Database) -> int:
+    """How many deliveries of all webhooks wait."""
+    with database.session() as session:
+        return session.scalars(select(func.count()).where(Delivery.state == "waiting")).one()

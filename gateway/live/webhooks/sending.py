@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 import structlog
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.live.models import Delivery, Webhook
@@ -67,7 +67,10 @@ class Sender:
         """Write down what became of the calls that have ended, and begin others; how many of both."""
         ended = [one for one in self._calls if one.done()]
         for one in ended:
-            self._record(self._calls.pop(one), one.result())
+            self._record(
+                self._calls[one], one.result()
+            )  # raises when the database is away: then again at the next step
+            del self._calls[one]
         jobs = self._take(CALLERS - len(self._calls))
         for job in jobs:
             self._calls[self._callers.submit(self._call, job)] = job
@@ -87,10 +90,17 @@ class Sender:
         self._callers.shutdown()
 
     def _call(self, job: Job) -> Outcome:
+        """One call. Never raises: nothing that an address does may stop the others."""
         try:
-            one = addresses.target(job.url, sandbox=self._sandbox)
+            return self._called(job)
         except NotCallable as error:
             return Outcome(None, str(error))
+        except Exception as error:
+            log.warning("a call failed in a way nobody foresaw", webhook=job.webhook_id, error=type(error).__name__)
+            return Outcome(None, "the call failed")
+
+    def _called(self, job: Job) -> Outcome:
+        one = addresses.target(job.url, sandbox=self._sandbox)
         headers = {"content-type": "application/json", "user-agent": "psip-webhooks/1"}
         headers |= self._signatures.headers(
             job.webhook_id, job.secrets, event_id=job.event_id, at=int(self._clock().timestamp()), body=job.body
@@ -189,9 +199,3 @@ def body_of(one: Delivery) -> bytes:
 def _disable(webhook: Webhook, instant: datetime, because: str) -> None:
     webhook.disabled_at, webhook.disabled_because = instant, because
     log.warning("webhook disabled", webhook=webhook.id, because=because)
-
-
-def due_in(database: Database) -> int:
-    """How many deliveries wait."""
-    with database.session() as session:
-        return session.scalars(select(func.count()).where(Delivery.state == "waiting")).one()

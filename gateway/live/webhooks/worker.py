@@ -10,6 +10,7 @@ from shared.db import Database
 from shared.messaging.worker import Worker, hourly
 
 SERVICE = "webhooks"
+IDLE_SECONDS = 0.25
 
 
 def create_worker(database_url: SecretStr, *, key: SecretStr, sandbox: bool) -> Worker:
@@ -18,4 +19,4 @@ def create_worker(database_url: SecretStr, *, key: SecretStr, sandbox: bool) -> 
     planner = Planner(database)
     sender = Sender(database, Signatures(key.get_secret_value()), sandbox=sandbox)
     chores = [planner.step, sender.step, hourly(lambda: planning.forget(database))]
-    return Worker(SERVICE, chores=chores, endings=[sender.close, database.close])
+    return Worker(SERVICE, chores=chores, endings=[sender.close, database.close], idle_seconds=IDLE_SECONDS)
