@@ -16,12 +16,12 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 def feed_spec(name: str) -> dict[str, Any]:
     """A feed of the catalogue with its code lists embedded, as it is published."""
     spec = tomllib.loads((CATALOGUE / "feeds" / f"{name}.toml").read_text())
-    wanted = {field["codes"] for field in spec["field"] if "codes" in field}
+    wanted = {field[key] for field in spec["field"] for key in ("codes", "each_of") if key in field}
     lists: dict[str, dict[str, str]] = {one: {} for one in wanted}
     with (CATALOGUE / "codelists.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if row["list"] in lists:
-                lists[row["list"]][row["code"]] = row.get("display") or row.get("display_or_score") or ""
+                lists[row["list"]][row["code"]] = row["label"]
     return spec | {"code_lists": lists}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.ingest.rules.faults import Unreadable, no_faults
+from services.ingest.rules.faults import Unreadable, faults, no_faults
 from services.ingest.rules.identity import identifiable
 
 LINE = "line"
@@ -13,6 +13,7 @@ MOST_COLUMNS = 1000
 """Each column is looked at for itself, so a file of a million would take hours; no feed has a hundred."""
 
 _MOST_ROWS = 100_000
+_NUL = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,18 @@ def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] =
     return Block(frame, pl.concat([no_faults(), *found]), tidy)
 
 
+def without_nul(cells: pl.DataFrame, lines: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The cells with U+FFFD for every NUL, which no database keeps as text, and a fault in each row that had one."""
+    if not cells.width:
+        return cells, no_faults()
+    rows = cells.select(pl.any_horizontal(pl.all().str.contains(_NUL, literal=True)))
+    guilty = rows.to_series().fill_null(value=False)
+    if not guilty.any():
+        return cells, no_faults()
+    told = faults(lines.filter(guilty), "unreadable-characters", expected="text without NUL characters")
+    return cells.with_columns(pl.all().str.replace_all(_NUL, "\ufffd", literal=True)), told
+
+
 def column_names(header: Sequence[str]) -> list[str]:
     """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`.
 
@@ -49,7 +62,7 @@ def column_names(header: Sequence[str]) -> list[str]:
     names: list[str] = []
     guilty = identifiable(pl.Series(header, dtype=pl.String))
     for place, cell in enumerate(header, start=1):
-        name = cell.strip().strip("\ufeff").strip()
+        name = cell.strip().strip("\ufeff").strip().replace(_NUL, "\ufffd")
         if not name or guilty[place - 1]:
             name = f"column {place}"
         if name == LINE:

@@ -166,6 +166,9 @@ def _texts(field: Field, cells: pl.Series) -> pl.DataFrame:
     if field.longest is not None:
         short = short.set(short.str.len_chars() > field.longest, None)
     table = [(EXCEL_ERROR, "excel-error", ""), (EXCEL_SCIENTIFIC, "excel-scientific", "")]
+    if field.each_of:
+        short = short.set(~short.str.contains(_each_of(field)), None)
+        return _explained(cells, short, [*table, ("", "not-in-code-list", "write codes with a bar between, like 4|3")])
     return _explained(cells, short, [*table, ("", "too-long", f"at most {field.longest} characters")])
 
 
@@ -174,7 +177,15 @@ def _fast_texts(field: Field, _: pl.Series) -> pl.Expr:
     good = ~cells.str.contains(f"{EXCEL_ERROR}|{EXCEL_SCIENTIFIC}")
     if field.longest is not None:
         good = good & (cells.str.len_bytes() <= field.longest)
+    if field.each_of:
+        good = good & cells.str.contains(_each_of(field))
     return pl.when(good).then(cells)
+
+
+def _each_of(field: Field) -> str:
+    """A pattern of codes of a list with a bar between."""
+    one = "(?:" + "|".join(map(re.escape, field.each_of)) + ")"
+    return rf"^{one}(?:\|{one})*$"
 
 
 def _codes(field: Field, cells: pl.Series) -> pl.DataFrame:

@@ -30,8 +30,8 @@ def plain(name: str) -> str:
 class Field:
     """One column of a feed.
 
-    `codes` maps each allowed code to its display text (empty unless `type` is `code`); `weekday` is the day on which
-    a date must fall (0 is Monday).
+    `codes` maps each allowed code to its display text (empty unless `type` is `code`), `each_of` likewise in a text
+    of several codes with a bar between; `weekday` is the day on which a date must fall (0 is Monday).
     """
 
     name: str
@@ -39,6 +39,7 @@ class Field:
     type: FieldType
     required: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
+    each_of: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     example: str = ""
     description: str = ""
@@ -161,6 +162,7 @@ def _field(spec: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> F
         type=kind,
         required=bool(spec.get("required", False)),
         codes=MappingProxyType(_codes(spec, lists) if kind == "code" else {}),
+        each_of=MappingProxyType(_listed(spec, "each_of", lists) if "each_of" in spec else {}),
         aliases=tuple(spec.get("aliases", ())),
         example=str(spec.get("example", "")),
         description=spec.get("description", ""),
@@ -183,8 +185,12 @@ def _as_text(value: object) -> str:
 def _codes(spec: Mapping[str, Any], lists: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     if "values" in spec:
         return {str(value): str(value) for value in spec["values"]}
+    return _listed(spec, "codes", lists)
+
+
+def _listed(spec: Mapping[str, Any], key: str, lists: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     try:
-        return {str(code): str(display) for code, display in lists[spec["codes"]].items()}
+        return {str(code): str(display) for code, display in lists[spec[key]].items()}
     except KeyError as missing:
         raise ValueError(f"field {spec['name']}: there is no code list {missing}") from None
 
@@ -219,10 +225,11 @@ def _refuse_unknown_names(feed: Feed) -> None:
 
 def _expected(one: Field) -> str:
     if one.type == "code":
-        listed = list(one.codes)
-        return f"one of {', '.join(listed[:12])}{', ...' if len(listed) > 12 else ''}"
+        return _one_of(one.codes)
     if one.type in ("integer", "decimal"):
         return _WORDS[one.type] + _between(one.minimum, one.maximum)
+    if one.each_of:
+        return f"codes with a bar between, each {_one_of(one.each_of)}"
     if one.type == "text" and one.longest is not None:
         return f"text of at most {one.longest} characters"
     if one.weekday is not None:
@@ -236,6 +243,11 @@ def _between(low: float | None, high: float | None) -> str:
     if low is not None:
         return f", {low:g} or more"
     return f", {high:g} or less" if high is not None else ""
+
+
+def _one_of(codes: Mapping[str, str]) -> str:
+    listed = list(codes)
+    return f"one of {', '.join(listed[:12])}{', ...' if len(listed) > 12 else ''}"
 
 
 _WORDS: dict[str, str] = {

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from services.ingest.rules.blocks import Block, block, column_names
+from services.ingest.rules.blocks import Block, block, column_names, without_nul
 from services.ingest.rules.encodings import BLOCK, as_text
 from services.ingest.rules.faults import Unreadable, faults
 from services.ingest.rules.identity import found_in
@@ -207,7 +207,8 @@ class _Columns:
             nested = [isinstance(row.get(key), (dict, list)) for row in objects]
             if any(nested):
                 found.append(faults(_lines(numbers, nested), "nested-value", column=name, expected="a plain value"))
-        return block(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String())), numbers, found)
+        texts, nul = without_nul(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String())), numbers)
+        return block(texts, numbers, [*found, nul])
 
 
 def _lines(numbers: pl.Series, chosen: list[bool]) -> pl.Series:

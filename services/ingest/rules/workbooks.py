@@ -14,7 +14,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 
-from services.ingest.rules.blocks import Block, block, column_names
+from services.ingest.rules.blocks import Block, block, column_names, without_nul
 from services.ingest.rules.faults import Unreadable, faults
 from services.ingest.rules.identity import found_in
 
@@ -40,7 +40,8 @@ def parquet_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
         while (frame := cells.slice(start, _ROWS).collect()).height:
             lines = pl.int_range(start + 1, start + frame.height + 1, eager=True)
             start += frame.height
-            yield block(frame, lines)
+            texts, nul = without_nul(frame, lines)
+            yield block(texts, lines, [nul])
     except Unreadable:
         raise
     except (Exception, pl.exceptions.PanicException) as reason:  # a damaged file may make the reader do anything

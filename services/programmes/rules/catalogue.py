@@ -102,7 +102,7 @@ def _organisations(folder: Traversable) -> list[Organisation]:
 
 
 def _with_lists(spec: Value, lists: Mapping[str, dict[str, str]]) -> Value:
-    used = {field["codes"] for field in spec.get("field", ()) if "codes" in field}
+    used = {field[key] for field in spec.get("field", ()) for key in ("codes", "each_of") if key in field}
     return {**spec, "code_lists": {name: lists[name] for name in sorted(used) if name in lists}}
 
 

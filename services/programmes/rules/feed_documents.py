@@ -5,6 +5,7 @@ All are made from the published specification, so that they cannot say anything 
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,6 +43,14 @@ def codes_of(field: Mapping[str, Any], spec: Spec) -> dict[str, str]:
     return dict(spec.get("code_lists", {}).get(field.get("codes"), {}))
 
 
+def pattern_of(field: Mapping[str, Any], spec: Spec) -> str | None:
+    """What a text of several codes must look like, as a regular expression; None where any text may stand."""
+    if "each_of" not in field:
+        return None
+    one = "(" + "|".join(map(re.escape, spec["code_lists"][field["each_of"]])) + ")"
+    return rf"^{one}(\|{one})*$"
+
+
 def is_needed(field: Mapping[str, Any]) -> bool:
     """Whether a row is refused without it: required, and no default stands in."""
     return bool(field.get("required")) and "default" not in field
@@ -66,6 +75,8 @@ def _property(field: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     codes = codes_of(field, spec)
     if codes:
         shape["enum"] = list(codes)
+    if (pattern := pattern_of(field, spec)) is not None:
+        shape["pattern"] = pattern
     limits = ("maxLength",) if field["type"] == "text" else ("maximum",)
     shape |= {limit: field["max"] for limit in limits if "max" in field}
     if "min" in field:
@@ -107,6 +118,8 @@ def _table_field(field: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
     codes = codes_of(field, spec)
     if codes:
         constraints["enum"] = list(codes)
+    if (pattern := pattern_of(field, spec)) is not None:
+        constraints["pattern"] = pattern
     if "max" in field:
         constraints["maxLength" if field["type"] == "text" else "maximum"] = field["max"]
     if "min" in field:

@@ -93,9 +93,10 @@ def _words(field: Mapping[str, Any]) -> str:
 
 
 def _codes_note(field: Mapping[str, Any], spec: Spec) -> str:
-    if "codes" in field:
-        name = escape(field["codes"])
-        return f' Codes: <a href="#{name}">{name}</a>.'
+    if "codes" in field or "each_of" in field:
+        name = escape(field.get("codes") or field["each_of"])
+        several = ", with a bar between" if "each_of" in field else ""
+        return f' Codes{several}: <a href="#{name}">{name}</a>.'
     codes = codes_of(field, spec)
     return f" One of: {escape(', '.join(codes))}." if codes else ""
 

@@ -16,9 +16,10 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 NEEDED = ("id", "version", "title", "description", "period", "mode", "key", "organisation", "period_columns", "field")
 FIELD_KEYS = {
     "name", "title", "type", "description", "example", "hint", "required", "recommended", "default", "aliases",
-    "max", "min", "weekday", "codes", "values", "identifier", "keep", "source", "unverified",
+    "max", "min", "weekday", "codes", "values", "each_of", "identifier", "keep", "source", "unverified",
 }  # fmt: skip
-"""What may be said of a field. `recommended`: accepted without it, with a warning where the column is absent."""
+"""What may be said of a field. `each_of`: a text of codes of this list, with a bar between. `recommended`: accepted
+without it, with a warning where the column is absent."""
 
 _BETWEEN_WORDS = re.compile(r"[\s_\-]+")
 
@@ -58,10 +59,7 @@ def _field(field: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[Proble
     if field.get("type") not in TYPES:
         yield "/type", f"{field.get('type')!r} is not one of {', '.join(TYPES)}"
         return
-    if field["type"] == "code" and ("codes" in field) == ("values" in field):
-        yield "/codes", "a code has either codes (the name of a list) or values"
-    if "codes" in field and field["codes"] not in spec.get("code_lists", {}):
-        yield "/codes", f"there is no code list {field['codes']!r}"
+    yield from _codes(field, spec)
     if field.get("identifier") not in (None, *IDENTIFIERS):
         yield "/identifier", f"{field['identifier']!r} is not one of {', '.join(IDENTIFIERS)}"
     if field.get("weekday") not in (None, *WEEKDAYS):
@@ -69,6 +67,19 @@ def _field(field: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[Proble
     for key in ("example", "default"):
         if key in field and not _could_be(field, str(field[key]), spec):
             yield f"/{key}", f"{field[key]!r} would not be accepted in this column"
+
+
+def _codes(field: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[Problem]:
+    lists = spec.get("code_lists", {})
+    if field["type"] == "code" and ("codes" in field) == ("values" in field):
+        yield "/codes", "a code has either codes (the name of a list) or values"
+    if "each_of" in field and field["type"] != "text":
+        yield "/each_of", "several codes are a text"
+    yield from (
+        (f"/{key}", f"there is no code list {field[key]!r}")
+        for key in ("codes", "each_of")
+        if key in field and field[key] not in lists
+    )
 
 
 def _could_be(field: Mapping[str, Any], text: str, spec: Mapping[str, Any]) -> bool:
@@ -80,6 +91,8 @@ def _could_be(field: Mapping[str, Any], text: str, spec: Mapping[str, Any]) -> b
         value = _READ[field["type"]](text)
     except (ValueError, KeyError):
         return False
+    if "each_of" in field:
+        return set(text.split("|")) <= {*spec.get("code_lists", {}).get(field["each_of"], ())}
     if field["type"] == "text":
         return len(text) <= int(field.get("max", len(text)))
     if "weekday" in field and WEEKDAYS[value.weekday()] != field["weekday"]:

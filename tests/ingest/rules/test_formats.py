@@ -255,3 +255,19 @@ def test_any_json_array_is_read_back_whatever_the_blocks_and_chunks(rows_sent, b
 
     read_back = [{k: v for k, v in row.items() if v and k != "line"} for b in blocks for row in b.frame.to_dicts()]
     assert read_back == [{k: v for k, v in row.items() if v} for row in rows_sent]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson", PARQUET])
+def test_a_character_that_cannot_be_kept_is_a_fault_of_its_row_alone(content_type):
+    rows = [{"a": "x", "b": "1"}, {"a": "y\0z", "b": "2"}]
+    held = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(held)
+    bodies = {
+        "application/json": json.dumps(rows).encode(),
+        "application/x-ndjson": "\n".join(json.dumps(row) for row in rows).encode(),
+        PARQUET: held.getvalue(),
+    }
+    blocks = list(read_blocks(iter([bodies[content_type]]), content_type=content_type))
+
+    assert pl.concat(one.faults for one in blocks).select("line", "code").rows() == [(2, "unreadable-characters")]
+    assert pl.concat(one.frame for one in blocks)["a"].to_list() == ["x", "y\ufffdz"]
