@@ -77,6 +77,15 @@ class AnswerTooLate(Problem):
     status, slug = 504, "answer-too-late"
 
 
+class PartMissing(Problem):
+    """A part of the page is missing, and the caller asked for all or nothing.
+
+    `errors` names the parts. Without `strict=true` the page comes with what there is.
+    """
+
+    status, slug = 502, "part-missing"
+
+
 class AccessUncertain(Problem):
     """The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can."""
 

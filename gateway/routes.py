@@ -57,6 +57,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/webhooks/{id}/rotate", GATEWAY, POST="webhooks:write"),
     Row("/v1/webhooks/{id}/replay", GATEWAY, POST="webhooks:write"),
     Row("/v1/webhooks/{id}/test", GATEWAY, POST="webhooks:write"),
+    Row("/v1/pages/organisations/{code}", GATEWAY, GET=READ),
+    Row("/v1/pages/programmes/{programme}", GATEWAY, GET=READ),
     # Rows in: submissions, returns, who has sent what
     Row(
         "/v1/submissions",

@@ -38,6 +38,7 @@ class GatewaySettings(ServiceSettings):
     limits_url: str = Field(
         default="async+memory://", description="Where counts are kept: async+redis://host:6379 shares them."
     )
+    page_seconds: float = Field(default=5.0, gt=0, le=60, description="What all parts of a page together may take.")
     operations_networks: tuple[str, ...] = Field(
         default=("127.0.0.0/8", "::1/128"), description="Who may read /health/ready and /metrics."
     )

@@ -27,12 +27,16 @@ def answer_with_etag(
     status: int = 200,
     media_type: str = "application/json",
     headers: dict[str, str] | None = None,
+    tag: str | None = None,
 ) -> Response:
-    """The body (bytes as they are, anything else as JSON) with its ETag, or a 304 when the caller has it already."""
+    """The body (bytes as they are, anything else as JSON) with its ETag, or a 304 when the caller has it already.
+
+    `tag` is given where not every byte is content, such as the age of a part.
+    """
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    tag = etag(content)
+    tag = tag or etag(content)
     fields = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
-    if request.method in ("GET", "HEAD") and _names(request.headers.get("If-None-Match"), tag):
+    if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=fields)
     return Response(content, status_code=status, media_type=media_type, headers=fields)
 
@@ -44,13 +48,14 @@ def demand_match(request: Request, body: Any) -> None:
     """
     tag = etag(body if isinstance(body, bytes) else orjson.dumps(body))
     sent = request.headers.get("If-Match")
-    if sent is not None and not _names(sent, tag, weak=False):
+    if sent is not None and not names(sent, tag, weak=False):
         raise PreconditionFailed(
             "somebody else changed this after you read it: read it again and repeat your change", headers={"ETag": tag}
         )
 
 
-def _names(header: str | None, tag: str, *, weak: bool = True) -> bool:
+def names(header: str | None, tag: str, *, weak: bool = True) -> bool:
+    """Whether an `If-None-Match` (weak) or `If-Match` header names this tag."""
     if header is None:
         return False
     sent = [one.strip() for one in header.split(",")]

@@ -1,4 +1,4 @@
-"""The client in TypeScript: its types are those of the reference, and on a real platform it does what its guide says."""
+"""The client in TypeScript: its types are those of the reference, and on a real platform it does as its guide says."""
 
 import json
 import os

@@ -918,6 +918,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/pages/organisations/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Organisation Page
+         * @description All that the page of an organisation shows, each part with its own status, age and ETag.
+         */
+        get: operations["get_organisation_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/pages/programmes/{programme}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Programme Page
+         * @description All that the page of a programme shows, each part with its own status, age and ETag.
+         */
+        get: operations["get_programme_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/programmes": {
         parameters: {
             query?: never;
@@ -3753,6 +3793,33 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * OrganisationPage
+         * @description All that the page of an organisation shows. `complete` is whether nothing is failed or late.
+         */
+        OrganisationPage: {
+            /** Complete */
+            complete: boolean;
+            parts: components["schemas"]["OrganisationParts"];
+        };
+        /**
+         * OrganisationParts
+         * @description The parts of an organisation's page, each as the address in its description answers.
+         */
+        OrganisationParts: {
+            /** @description `GET /v1/organisations/{code}?around=true` */
+            organisation: components["schemas"]["PagePart"];
+            /** @description `GET /v1/enrolments?organisation=` */
+            enrolments: components["schemas"]["PagePart"];
+            /** @description `GET /v1/annotations?organisation=` */
+            annotations: components["schemas"]["PagePart"];
+            /** @description `GET /v1/matrix?organisation=` */
+            matrix: components["schemas"]["PagePart"];
+            /** @description `GET /v1/signals?organisation=&state=detected` */
+            signals: components["schemas"]["PagePart"];
+            /** @description `GET /v1/returns?organisation=` */
+            returns: components["schemas"]["PagePart"];
+        };
+        /**
          * OrganisationSent
          * @description The whole of what is true of an organisation; an edge or succession it does not name no longer holds.
          */
@@ -3863,6 +3930,40 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * PagePart
+         * @description One part of a page: its data, or the problem that the service told.
+         */
+        PagePart: {
+            /**
+             * Status
+             * @description `forbidden`: this client may not read it; `failed`: there was none; `late`: it took too long.
+             * @enum {string}
+             */
+            status: "ok" | "forbidden" | "failed" | "late";
+            /**
+             * Age
+             * @description Seconds since the data was true; null where it does not say.
+             */
+            age: number | null;
+            /**
+             * Etag
+             * @description The ETag of this part by itself.
+             */
+            etag: string | null;
+            /**
+             * Data
+             * @description As the address it comes from answers; null where there is none.
+             */
+            data: unknown;
+            /**
+             * Problem
+             * @description Why there is none (RFC 9457).
+             */
+            problem: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
          * Problem
          * @description What went wrong (RFC 9457).
          */
@@ -3921,6 +4022,33 @@ export interface components {
             unverified: boolean;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ProgrammePage
+         * @description All that the page of a programme shows. `complete` is whether nothing is failed or late.
+         */
+        ProgrammePage: {
+            /** Complete */
+            complete: boolean;
+            parts: components["schemas"]["ProgrammeParts"];
+        };
+        /**
+         * ProgrammeParts
+         * @description The parts of a programme's page, each as the address in its description answers.
+         */
+        ProgrammeParts: {
+            /** @description `GET /v1/programmes/{programme}` */
+            programme: components["schemas"]["PagePart"];
+            /** @description `GET /v1/programmes/{programme}/driver-diagram` */
+            driver_diagram: components["schemas"]["PagePart"];
+            /** @description `GET /v1/programmes/{programme}/adoption` */
+            adoption: components["schemas"]["PagePart"];
+            /** @description `GET /v1/measures?programme=` */
+            measures: components["schemas"]["PagePart"];
+            /** @description `GET /v1/targets?programme=` */
+            targets: components["schemas"]["PagePart"];
+            /** @description `GET /v1/matrix?organisation=ENGLAND&programme=` */
+            matrix: components["schemas"]["PagePart"];
         };
         /**
          * ProgrammeSent
@@ -10241,6 +10369,295 @@ export interface operations {
             };
             /** @description The service behind this address did not answer in time. */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_organisation_page: {
+        parameters: {
+            query?: {
+                /** @description Answer with a 502 rather than without a part. */
+                strict?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description An organisation code, like RGT. */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "parts": {
+                     *         "organisation": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "code": "RGT",
+                     *             "kind": "trust"
+                     *           }
+                     *         },
+                     *         "enrolments": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "annotations": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "matrix": {
+                     *           "status": "late",
+                     *           "problem": {
+                     *             "type": "/problems/answer-too-late",
+                     *             "title": "The service behind this address did not answer in time.",
+                     *             "status": 504
+                     *           }
+                     *         },
+                     *         "signals": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "returns": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OrganisationPage"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here that the caller may see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the page is missing, and the caller asked for all or nothing. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_programme_page: {
+        parameters: {
+            query?: {
+                /** @description Answer with a 502 rather than without a part. */
+                strict?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description A programme id. */
+                programme: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "complete": false,
+                     *       "parts": {
+                     *         "programme": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "id": "matneosip"
+                     *           }
+                     *         },
+                     *         "driver_diagram": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "adoption": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "measures": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "targets": {
+                     *           "status": "ok",
+                     *           "age": 4.2,
+                     *           "etag": "\"7c1f...\"",
+                     *           "data": {
+                     *             "items": []
+                     *           }
+                     *         },
+                     *         "matrix": {
+                     *           "status": "late",
+                     *           "problem": {
+                     *             "type": "/problems/answer-too-late",
+                     *             "title": "The service behind this address did not answer in time.",
+                     *             "status": 504
+                     *           }
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProgrammePage"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here that the caller may see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the page is missing, and the caller asked for all or nothing. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

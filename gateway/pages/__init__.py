@@ -1,0 +1,1 @@
+"""Composites: all that a page shows in one answer, its parts fetched at once from the services."""
