@@ -202,6 +202,11 @@ class Client:
         response = self._send("POST", path, params=_given(params), body=body)
         return response.json() if response.content else None
 
+    def put(self, path: str, document: Any, /, **params: Any) -> Any:
+        """Send the whole of what is to be at a path: a draft, an organisation, an enrolment. The answer."""
+        body = body_of(json.dumps(document, default=str).encode(), "application/json")
+        return self._send("PUT", path, params=_given(params), body=body).json()
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

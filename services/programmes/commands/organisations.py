@@ -15,12 +15,12 @@ from services.programmes.commands.audit import Act, Line, record
 from services.programmes.commands.entries import SOURCE, fingerprint
 from services.programmes.footprint import NATIONAL, Footprint
 from services.programmes.hierarchy import read
-from services.programmes.models import Recorded, among
+from services.programmes.models import among
 from services.programmes.problems import InvalidOrganisation
 from services.programmes.rules import statements
 from services.programmes.rules.organisations import Organisation, problems
 from shared.contracts.programmes import Edge, Name, OrganisationChanged, Override, Succession
-from shared.db import driver
+from shared.db import Recorded, driver
 from shared.messaging.outbox import publish
 
 _LOCK = 0x05_01_B0_02

@@ -39,14 +39,16 @@ def listed(
         Enrolment.change_idea: change_idea,
         Enrolment.stage: stage,
     }
-    for column, wanted in filters.items():
-        if wanted is not None:
-            query = query.where(column == wanted)
+    for column, footprints in filters.items():
+        if footprints is not None:
+            query = query.where(column == footprints)
     if after is not None:
         query = query.where(Enrolment.enrolment > after)
-    for codes in (within, seen_by.seen()):
-        if codes is not None:
-            query = query.where(among(Enrolment.organisation, codes))
+    footprints = [set(codes) for codes in (within, seen_by.seen()) if codes is not None]
+    if footprints:
+        # Few of the organisations that lie somewhere take part in anything: only those are asked for.
+        taking_part = set(session.scalars(select(Enrolment.organisation).distinct()))
+        query = query.where(among(Enrolment.organisation, taking_part.intersection(*footprints)))
     return [row.shown() for row in session.scalars(query)]
 
 
