@@ -39,9 +39,9 @@ def listed(
         Enrolment.change_idea: change_idea,
         Enrolment.stage: stage,
     }
-    for column, footprints in filters.items():
-        if footprints is not None:
-            query = query.where(column == footprints)
+    for column, wanted in filters.items():
+        if wanted is not None:
+            query = query.where(column == wanted)
     if after is not None:
         query = query.where(Enrolment.enrolment > after)
     footprints = [set(codes) for codes in (within, seen_by.seen()) if codes is not None]
