@@ -86,7 +86,7 @@ def _as_text(name: str, kind: pl.DataType) -> pl.Expr:
 
 
 def xlsx_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
-    """Blocks of the first sheet of a workbook; `line` is the row of the sheet. Raises Unreadable."""
+    """Blocks of the first sheet that begins like a table; `line` is the row of the sheet. Raises Unreadable."""
     data = _whole(chunks, b"PK", "not-a-workbook")
     rows = _sheet_rows(data)
     line, header = next(((n, row) for n, row in rows if any(cell is not None for cell in row)), (0, ()))
@@ -124,13 +124,21 @@ def _sheet_rows(data: bytes) -> Iterator[tuple[int, tuple[Any, ...]]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns about styles and validations it does not know
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()
-            yield from enumerate(sheet.iter_rows(values_only=True), start=1)
+            yield from enumerate(_sheet(book).iter_rows(values_only=True), start=1)
     except Unreadable:
         raise
     except Exception as reason:  # openpyxl and what is under it raise whatever they stumble over
         raise Unreadable("not-a-workbook", "The workbook is damaged or is no XLSX file.") from reason
+
+
+def _sheet(book: openpyxl.Workbook) -> Any:
+    """The first sheet that begins like a table, with two cells side by side; notes often stand before it."""
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()
+        begun = next((row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row)), ())
+        if sum(cell is not None for cell in begun) > 1:
+            return sheet
+    return book.worksheets[0]
 
 
 def _cell(value: Any) -> str | None:

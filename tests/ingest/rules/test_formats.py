@@ -271,3 +271,15 @@ def test_a_character_that_cannot_be_kept_is_a_fault_of_its_row_alone(content_typ
 
     assert pl.concat(one.faults for one in blocks).select("line", "code").rows() == [(2, "unreadable-characters")]
     assert pl.concat(one.frame for one in blocks)["a"].to_list() == ["x", "y\ufffdz"]
+
+
+def test_a_workbook_whose_rows_stand_behind_a_sheet_of_notes_is_read_from_its_table():
+    book, held = openpyxl.Workbook(), io.BytesIO()
+    book.worksheets[0].append(["Please read this first"])
+    table = book.create_sheet("Data")
+    table.append(["a", "b"])
+    table.append(["1", "2"])
+    book.save(held)
+    (one,) = read_blocks(iter([held.getvalue()]), content_type=XLSX)
+
+    assert one.frame.rows() == [("1", "2", 2)]

@@ -1,6 +1,7 @@
 """Files found in the world, each with the answer written down."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +9,9 @@ import pytest
 
 from services.ingest.rules.faults import Unreadable
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.formats import read_blocks
+from services.ingest.rules.formats import XLSX, read_blocks
+from services.ingest.rules.reference import Organisation, Reference
+from services.ingest.rules.validation import Checker
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -121,3 +124,156 @@ def test_monthly_ae_files_are_read_whole(path):
 
     assert sum(b.frame.height for b in blocks) > 150
     assert not any((b.faults["severity"] == "error").any() for b in blocks)
+
+
+UPLOAD = {
+    "id": "fingertips",
+    "version": "1",
+    "period": "year",
+    "key": ["indicator", "quarter", "month", "age", "sex", "category_type", "category"],
+    "organisation": ["area_code"],
+    "period_columns": ["year"],
+    "field": [
+        {"name": "indicator", "type": "integer", "required": True, "aliases": ["IndicatorId"]},
+        {"name": "year", "type": "period", "required": True},
+        {"name": "area_code", "type": "organisation", "required": True},
+        {"name": "age", "type": "integer", "required": True, "max": 400, "aliases": ["AgeId"]},
+        {"name": "sex", "type": "integer", "required": True, "aliases": ["SexId"]},
+        *({"name": name, "type": "integer"} for name in ("year_range", "quarter", "month")),
+        *({"name": name, "type": "integer", "recommended": True, "aliases": [f"{name}Id"]}
+          for name in ("category_type", "category")),
+        {"name": "value_note", "type": "code", "values": ["0"], "aliases": ["ValueNoteId"]},
+        *({"name": name, "type": "decimal"} for name in ("count", "denominator", "denominator_2")),
+        {"name": "value", "type": "decimal", "required": True},
+        {"name": "lower", "type": "decimal", "aliases": ["LowerCI", "LowerCI95"]},
+        {"name": "upper", "type": "decimal", "aliases": ["UpperCI", "UpperCI95"]},
+    ],
+}  # fmt: skip
+
+FINGERTIPS = {
+    "upload-batch-duplicate-row-in-file.xlsx": ({"accepted": 1, "duplicate": 1}, []),
+    "upload-batch-duplicate-row-in-pholio.xlsx": ({"accepted": 1}, []),
+    "upload-batch-invalid-area-code.xlsx": ({"waiting": 1}, []),
+    "upload-batch-invalid-data-type.xlsx": ({"rejected": 1}, [("age", "7777", "out-of-range")]),
+    "upload-batch-invalid-value-note.xlsx": ({"rejected": 1}, [("value_note", "2", "not-in-code-list")]),
+    "upload-duplicate-rows.csv": ({"accepted": 1, "duplicate": 1}, []),
+    "upload-duplicate-rows.xlsx": ({"accepted": 1, "duplicate": 1}, []),
+    "upload-duplicate-rows_complex_grouping.csv": ({"accepted": 2807, "duplicate": 12}, []),
+    "upload-duplicate-rows_complex_grouping.xlsx": ({"accepted": 2807, "duplicate": 12}, []),
+    "upload-new-data-missing-columns.csv": ({"accepted": 2}, []),
+    "upload-new-data-old-ci-names.csv": ({"accepted": 1}, []),
+    "upload-new-data_minus_one_cis.xlsx": ({"accepted": 1}, []),
+    "upload-new-data_valid_cis.xlsx": ({"accepted": 1}, []),
+    "upload-non-numeric-data.csv": (
+        {"rejected": 1},
+        [("lower", "#DIV/0!", "excel-error"), ("upper", "#DIV/0!", "excel-error"), ("value", "#DIV/0!", "excel-error")],
+    ),
+}
+
+
+def whole(path, feed, known, **options):
+    """How a file's rows are counted, and its errors."""
+    blocks = read(path, XLSX if path.suffix == ".xlsx" else "text/csv")
+    codes = {code for block in blocks for code in known(block.frame)}
+    reference = Reference({code: Organisation(code) for code in codes})
+    checker = Checker(Feed.from_spec(feed), reference, today=date(2100, 1, 1), **options)
+    verdicts = [checker.check(block) for block in blocks]
+    counts = {name: sum(one.counts[name] for one in verdicts) for name in verdicts[0].counts}
+    return counts, pl.concat([*(one.faults for one in verdicts), checker.finish()])
+
+
+@pytest.mark.parametrize(("name", "answer"), FINGERTIPS.items())
+def test_uploads_whose_names_say_what_is_wrong_with_them(name, answer):
+    (path,) = DATA.joinpath("peers", "fingertips-uploads").rglob(name)
+    counts, found = whole(path, UPLOAD, lambda rows: set(rows.rename(str.lower)["areacode"]) - {"NOTACODE"})
+
+    errors = found.filter(pl.col("severity") == "error").sort("column")
+    assert {name: count for name, count in counts.items() if count and name != "received"} == answer[0]
+    assert errors.select("column", "found", "code").rows() == answer[1]
+    if "missing-columns" in name:
+        told = found.filter(pl.col("code") == "recommended-column")["column"]
+        assert sorted(told) == ["category", "category_type"]
+
+
+def test_a_month_of_maternity_statistics_is_read_whole_but_for_groups_that_have_no_code():
+    feed = {
+        "id": "msds-statistics",
+        "version": "1",
+        "period": "month",
+        "key": ["Dimension", "Org_Level", "Measure", "Count_Of"],
+        "organisation": ["Org_Code"],
+        "period_columns": ["ReportingPeriodStartDate"],
+        "field": [
+            {"name": "Org_Code", "type": "organisation", "required": True},
+            *({"name": name, "type": "date"} for name in ("ReportingPeriodStartDate", "ReportingPeriodEndDate")),
+            *({"name": name, "type": "text", "max": 200} for name in ("Dimension", "Org_Level", "Org_Name")),
+            *({"name": name, "type": "text", "max": 200} for name in ("Measure", "Count_Of")),
+            {"name": "Final_value", "type": "decimal", "min": 0},
+        ],
+    }
+    counts, found = whole(DATA / "maternity" / "msds_monthly_2025-02.csv", feed, lambda rows: set(rows["Org_Code"]))
+
+    errors = found.filter(pl.col("severity") == "error")
+    assert counts == {"received": 19323, "accepted": 18525, "waiting": 0, "rejected": 798, "duplicate": 0}
+    assert errors.group_by("column", "code").len().rows() == [("Org_Code", "not-an-organisation-code", 798)]
+
+
+def test_a_month_of_emergency_attendances_is_judged_with_the_period_that_the_request_names():
+    feed = {
+        "id": "ae",
+        "version": "1",
+        "period": "month",
+        "key": [],
+        "organisation": ["code"],
+        "period_columns": [],
+        "field": [
+            {"name": "code", "type": "organisation", "required": True, "aliases": ["Org Code"]},
+            {"name": "type_1", "type": "integer", "min": 0, "aliases": ["A&E attendances Type 1"]},
+            {"name": "over_4", "type": "integer", "min": 0, "aliases": ["Attendances over 4hrs Type 1"]},
+        ],
+        "rule": [
+            {
+                "code": "more-than-all",
+                "columns": ["over_4", "type_1"],
+                "check": {"field": "over_4", "at_most": "type_1"},
+            }
+        ],
+    }
+    path = DATA / "deterioration" / "ae_monthly_raw" / "Monthly-AE-2024-06.csv"
+    counts, found = whole(path, feed, lambda rows: set(rows["Org Code"].drop_nulls()), period="2024-06")
+
+    assert (counts["received"], counts["accepted"]) == (198, 198)
+    assert set(found["code"]) == {"unknown-column"}
+
+
+def test_in_the_haemorrhage_audit_every_row_lacks_its_counts_or_writes_its_rate_with_a_percent_sign():
+    feed = {
+        "id": "nmpa",
+        "version": "1",
+        "period": "financial_year",
+        "key": [],
+        "organisation": ["code"],
+        "period_columns": [],
+        "field": [
+            {"name": "code", "type": "organisation", "required": True, "aliases": ["Organisation code"]},
+            {"name": "numerator", "type": "integer", "required": True, "min": 0},
+            {"name": "denominator", "type": "integer", "required": True, "min": 1},
+            {"name": "rate", "type": "decimal", "aliases": ["Unadjusted rate"]},
+        ],
+        "rule": [
+            {
+                "code": "more-than-all",
+                "columns": ["numerator", "denominator"],
+                "check": {"field": "numerator", "at_most": "denominator"},
+            }
+        ],
+    }
+    path = DATA / "maternity" / "nmpa_pph_1500ml_2021-22.csv"
+    counts, found = whole(path, feed, lambda rows: set(rows["Organisation code"].drop_nulls()), period="2021-22")
+
+    errors = found.filter(pl.col("severity") == "error")
+    assert (counts["received"], counts["rejected"]) == (138, 138)
+    assert sorted(errors.group_by("column", "code").len().rows()) == [
+        ("denominator", "missing-value", 59), ("numerator", "missing-value", 59), ("rate", "not-a-number", 79)
+    ]  # fmt: skip
+    assert set(errors.filter(pl.col("column") == "rate")["hint"]) == {"write the number without a percent sign"}
