@@ -42,6 +42,9 @@ class Environment(BaseSettings):
     programmes_url: str = "http://127.0.0.1:8002"
     measures_url: str = "http://127.0.0.1:8003"
     public_url: str = Field(default="http://127.0.0.1:8000", description="The gateway's address as callers write it.")
+    allowed_origins: str | None = Field(
+        default=None, description="Origins whose pages may call from a browser, with spaces between."
+    )
     sandbox: bool = Field(default=False, description="For trying things out; never in production.")
     log_level: str = "INFO"
     ingest_rows_per_minute: int = Field(
@@ -69,6 +72,7 @@ class Environment(BaseSettings):
             webhook_key=SecretStr(self.secret(secrets.WEBHOOKS)),
             upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
             public_url=self.public_url,
+            allowed_origins=tuple((self.allowed_origins or "").split()),
             sandbox=self.sandbox,
         )
 

@@ -26,6 +26,7 @@ from gateway.live.webhooks import api as webhooks
 from gateway.live.webhooks.queries import waiting_deliveries
 from gateway.live.webhooks.signatures import Signatures
 from gateway.openapi import Documents
+from gateway.origins import Origins
 from gateway.pages import api as pages
 from gateway.proxy import Proxy
 from gateway.routes import Routes
@@ -76,6 +77,9 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         going=going,
     )
 
+    allowed = settings.allowed_origins
+    origins = [Middleware(Origins, allowed=allowed)] if allowed else []
+
     @asynccontextmanager
     async def beside() -> AsyncIterator[None]:
         await roster.try_to_refresh()
@@ -96,7 +100,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         checks={"clients": roster.current},
         counts={"parked": message_counts(database)["parked"], "deliveries": partial(waiting_deliveries, database)},
         description=gateway.__doc__ or "",
-        middleware=[door],
+        middleware=[*origins, door],
         beside=beside,
     )
     open_streams = Gauge("psip_streams", "Streams that are open.", registry=app.state.metrics.registry)

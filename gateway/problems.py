@@ -77,6 +77,15 @@ class AnswerTooLate(Problem):
     status, slug = 504, "answer-too-late"
 
 
+class OriginNotAllowed(Problem):
+    """Pages of this origin may not call from a browser, or not in this way.
+
+    The operators name the origins whose pages may, in `PSIP_ALLOWED_ORIGINS`.
+    """
+
+    status, slug = 403, "origin-not-allowed"
+
+
 class PartMissing(Problem):
     """A part of the page is missing, and the caller asked for all or nothing.
 

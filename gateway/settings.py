@@ -1,10 +1,11 @@
 """What the gateway is told when it is built."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import orjson
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from gateway.origins import origin
 from gateway.routes import SERVICES
 from shared.settings import ServiceSettings
 
@@ -37,6 +38,9 @@ class GatewaySettings(ServiceSettings):
     )
     limits_url: str = Field(
         default="async+memory://", description="Where counts are kept: async+redis://host:6379 shares them."
+    )
+    allowed_origins: tuple[Annotated[str, AfterValidator(origin)], ...] = Field(
+        default=(), description="Whose pages may call from a browser: https://pages.example."
     )
     page_seconds: float = Field(default=5.0, gt=0, le=60, description="What all parts of a page together may take.")
     operations_networks: tuple[str, ...] = Field(
