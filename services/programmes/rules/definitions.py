@@ -30,6 +30,7 @@ ALLOWED = {
     "quality", "review", "examples", "notes", "source", "unverified", "facts", "status",
 }  # fmt: skip
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SHARE = re.compile(r"percent|proportion|per\b")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -118,6 +119,8 @@ def _chart(definition: Mapping[str, Any]) -> Iterator[Problem]:
     chart, numerator = definition.get("chart"), definition.get("numerator")
     if chart in NEED_A_DENOMINATOR and definition.get("denominator") is None:
         yield "/denominator", f"a {chart} chart divides by it: give a denominator, or chart it as c, xmr or run"
+    elif definition.get("denominator") is None and _SHARE.match(str(definition.get("unit"))):
+        yield "/denominator", f"{definition['unit']!r} is of something: give a denominator, or another unit"
     takes = numerator.get("value") if isinstance(numerator, Mapping) else None
     dated = isinstance(takes, Mapping) and "dates" in takes
     if chart in NEED_DATES and not dated:
