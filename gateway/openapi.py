@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from gateway.deprecations import DEPRECATED, Deprecation
+from gateway.live.webhooks.description import described
 from gateway.pool import Patience
 from gateway.problems import (
     AccessUncertain,
@@ -137,6 +138,7 @@ def merged(
         "info": {"title": "Patient safety improvement platform", "version": version, "description": DESCRIPTION},
         "servers": [{"url": server}],
         "paths": dict(sorted(paths.items())),
+        "webhooks": described(),
         "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": _security_schemes(server)},
     }
     return whole

@@ -6,6 +6,7 @@ slowly falls behind in the log, not in memory, and is broken off when it takes n
 
 import asyncio
 import random
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from starlette.responses import Response
@@ -14,13 +15,14 @@ from starlette.types import Receive, Scope, Send
 from gateway.live import sight
 from gateway.live.hub import Hub
 from gateway.live.kinds import RESET
-from gateway.live.noted import frame
+from gateway.live.noted import Noted, frame
 from gateway.live.sight import Wanted
 from gateway.visitors import Visitor
 from shared.db import now
 
 HEARTBEAT = 15.0  # seconds
 PATIENCE = 30.0  # seconds a reader may take nothing
+PART_BYTES = 32_768
 RETRY_MS = (500, 2500)  # after which a client comes back; each its own, so that they do not all come at once
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -76,6 +78,7 @@ class EventStream(Response):
         except TimeoutError:
             if ABORT in scope.get("extensions", {}):
                 scope["extensions"][ABORT]["now"]()
+                await listener  # which hears of it: the server then knows that there is no answer to be completed
         finally:
             self._hub.leave(self)
             listener.cancel()
@@ -116,17 +119,16 @@ class EventStream(Response):
                 await self._put(send, self._reset())
                 continue
             page = await self._hub.since(self._position)
+            for part in _parts(self._visible(page)):
+                await self._put(send, part)
             self._position = page[-1].position if page else self._hub.bounds.newest
-            body = b"".join(
-                one.frame(inside=seen.inside)
-                for one, seen in (
-                    (one, sight.view(one, self._principal, self._wanted, self._hub.places, now().date()))
-                    for one in page
-                )
-                if seen.visible
-            )
-            if body:
-                await self._put(send, body)
+
+    def _visible(self, page: Sequence[Noted]) -> Iterator[bytes]:
+        places, today = self._hub.places, now().date()
+        for one in page:
+            seen = sight.view(one, self._principal, self._wanted, places, today)
+            if seen.visible:
+                yield one.frame(inside=seen.inside)
 
     def _reset(self) -> bytes:
         """Go on from the present, and say that what was in between is not known."""
@@ -142,6 +144,19 @@ class EventStream(Response):
         """Raises TimeoutError when the reader takes nothing for too long."""
         async with asyncio.timeout(self._patience):
             await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
+    """The frames, some together: one write for what is small, and no more than that waiting for a slow reader."""
+    part, size = [], 0
+    for one in frames:
+        part.append(one)
+        size += len(one)
+        if size >= PART_BYTES:
+            yield b"".join(part)
+            part, size = [], 0
+    if part:
+        yield b"".join(part)
 
 
 def _number(text: str) -> int:

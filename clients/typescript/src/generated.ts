@@ -1690,7 +1690,93 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "submission.completed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A submission was dealt with: read its receipt. */
+        post: operations["receive_submission_completed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "cells.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Figures of an organisation were computed anew: read its series and charts again. */
+        post: operations["receive_cells_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "signal.detected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A chart began, or ceased, to show special-cause variation. */
+        post: operations["receive_signal_detected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What came after the webhook's cursor was no longer kept: read afresh what you hold. */
+        post: operations["receive_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Its owner wanted to see whether the webhook works. */
+        post: operations["receive_webhook_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -15032,6 +15118,267 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    receive_submission_completed: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event: the same at every attempt.
+                 * @example 0199b0c5-7a10-7c3e-9d55-3f2b8a6f0c11
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in Unix seconds.
+                 * @example 1760000000
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and an HMAC-SHA256 (base64) of id, timestamp and body with dots between; two while a secret changes.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "submission.completed";
+                    /** Format: date-time */
+                    timestamp: string;
+                    cursor?: string;
+                    data: {
+                        id: string;
+                        feed: string;
+                        organisation: string | null;
+                        status: string;
+                        submitted_by: string;
+                        /** Format: date-time */
+                        completed_at: string;
+                        links?: Record<string, never>;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, or nothing in ten seconds, is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receive_cells_changed: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event: the same at every attempt.
+                 * @example 0199b0c5-7a10-7c3e-9d55-3f2b8a6f0c11
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in Unix seconds.
+                 * @example 1760000000
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and an HMAC-SHA256 (base64) of id, timestamp and body with dots between; two while a secret changes.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "cells.changed";
+                    /** Format: date-time */
+                    timestamp: string;
+                    cursor?: string;
+                    data: {
+                        organisation: string;
+                        measures: string[];
+                        periods: string[];
+                        data_version: number;
+                        /** Format: date-time */
+                        changed_at: string;
+                        links?: Record<string, never>;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, or nothing in ten seconds, is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receive_signal_detected: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event: the same at every attempt.
+                 * @example 0199b0c5-7a10-7c3e-9d55-3f2b8a6f0c11
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in Unix seconds.
+                 * @example 1760000000
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and an HMAC-SHA256 (base64) of id, timestamp and body with dots between; two while a secret changes.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "signal.detected";
+                    /** Format: date-time */
+                    timestamp: string;
+                    cursor?: string;
+                    data: {
+                        organisation: string;
+                        measure: string;
+                        period: string;
+                        variation: string;
+                        state: string;
+                        data_version: number;
+                        /** Format: date-time */
+                        detected_at: string;
+                        links?: Record<string, never>;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, or nothing in ten seconds, is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receive_reset: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event: the same at every attempt.
+                 * @example 0199b0c5-7a10-7c3e-9d55-3f2b8a6f0c11
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in Unix seconds.
+                 * @example 1760000000
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and an HMAC-SHA256 (base64) of id, timestamp and body with dots between; two while a secret changes.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "reset";
+                    /** Format: date-time */
+                    timestamp: string;
+                    cursor?: string;
+                    data: {
+                        /** @constant */
+                        missed: true;
+                        kept_after: number;
+                        newest: number;
+                        links?: Record<string, never>;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, or nothing in ten seconds, is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    receive_webhook_test: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description The event: the same at every attempt.
+                 * @example 0199b0c5-7a10-7c3e-9d55-3f2b8a6f0c11
+                 */
+                "webhook-id": string;
+                /**
+                 * @description When this attempt was made, in Unix seconds.
+                 * @example 1760000000
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description `v1,` and an HMAC-SHA256 (base64) of id, timestamp and body with dots between; two while a secret changes.
+                 * @example v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "webhook.test";
+                    /** Format: date-time */
+                    timestamp: string;
+                    cursor?: string;
+                    data: {
+                        webhook: string;
+                        links?: Record<string, never>;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Anything else, or nothing in ten seconds, is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

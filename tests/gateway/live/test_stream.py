@@ -1,6 +1,7 @@
 """The stream: what is told, to whom, and from where on."""
 
 import asyncio
+import socket
 import threading
 from contextlib import closing
 
@@ -226,6 +227,7 @@ class Wire:
     def __init__(self, *, takes: int = 10_000) -> None:
         self.sent: list[bytes] = []
         self.aborted = False
+        self._gone = asyncio.Event()
         self._takes = takes
 
     async def send(self, message) -> None:
@@ -235,7 +237,8 @@ class Wire:
             self.sent.append(message["body"])
 
     async def receive(self):
-        await asyncio.Event().wait()
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
 
     @property
     def scope(self):
@@ -243,6 +246,7 @@ class Wire:
 
     def abort(self) -> None:
         self.aborted = True
+        self._gone.set()
 
 
 def visitor(expires: float = float("inf")) -> Visitor:
@@ -359,3 +363,19 @@ def test_a_gateway_that_is_full_says_when_to_come_back(placed, monkeypatch):
     with hearing(placed, placed.client().bearer) as heard:
         assert heard.response.status_code == 503
         assert heard.response.headers["Retry-After"] == "5"
+
+
+def test_a_connection_that_takes_nothing_is_broken_off_for_good(listen, monkeypatch):
+    """Over a real socket: what its reader does not take fills the buffers, and then the connection is gone."""
+    monkeypatch.setitem(EventStream.__init__.__kwdefaults__, "patience", 0.2)
+    with listen() as gateway, Server(create_app(gateway.settings), protocol=Doorway) as server:
+        bearer = gateway.client().bearer["Authorization"]
+        with socket.create_connection(("127.0.0.1", server.port)) as stuck:
+            stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            stuck.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\n\r\n".encode())
+            assert stuck.recv(1).startswith(b"H")
+            many = [f"measure-{number:05}" for number in range(3000)]
+            happen(gateway.database, *(cells_changed(measures=many) for _ in range(120)))
+            while server._server.server_state.connections:
+                httpx.get(f"{server.url}/health/live", headers={"Connection": "close"})
+            assert stuck.fileno() > 0  # it was not the reader that hung up

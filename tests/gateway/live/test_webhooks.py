@@ -443,3 +443,20 @@ def test_the_javascript_of_the_guide_verifies_what_is_signed_and_nothing_else(tm
         input=given, capture_output=True, text=True, timeout=30, check=True,
     )  # fmt: skip
     assert ran.stdout.split() == ["true", "true", "false", "false", "false"]
+
+
+def test_the_reference_shows_what_is_sent(sandbox, owner, receiver, works):
+    """Every event has an example whose fields are those that are really sent."""
+    shown = sandbox.http.get("/openapi.json").json()["webhooks"]
+    webhook = register(sandbox, owner, receiver.url)
+    happen(sandbox.database, cells_changed(), submitted(), signalled())
+    sandbox.http.post(f"/v1/webhooks/{webhook['id']}/test", headers=owner)
+    works.run()
+    assert {one["type"] for one in receiver.told} == shown.keys() - {"reset"}
+    for headers, body in receiver.calls:
+        told = json.loads(body)
+        call = shown[told["type"]]["post"]
+        (example,) = call["requestBody"]["content"]["application/json"]["examples"].values()
+        assert told.keys() == example["value"].keys()
+        assert told["data"].keys() - {"submissions"} == example["value"]["data"].keys()
+        assert {one["name"] for one in call["parameters"]} <= headers.keys()
