@@ -23,7 +23,7 @@ WORDS = {
                          regexp_replace(column_default, '^nextval.*', 'nextval') as column_default
                   from information_schema.columns where table_schema = 'public'""",
     "constraints": """select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
-                      where connamespace = 'public'::regnamespace and contype <> 'n'""",
+                      where connamespace = 'public'::regnamespace and contype not in ('n', 't')""",
     "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public'",
 }
 NewDatabase = Callable[[None], SecretStr]

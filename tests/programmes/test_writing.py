@@ -539,6 +539,20 @@ def test_no_change_can_be_altered_or_taken_away(registry):
             session.execute(text(statement))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update organisation set name = 'Quietly' where code = 'RGT'",
+        "update edge set superseded_at = now() where child = 'RGT'",
+        "delete from measure where name = 'ch-falls'",
+        "update target set status = 'met'",
+    ],
+)
+def test_nothing_changes_without_a_line_whoever_writes_it(registry, lead, statement):
+    with pytest.raises(Exception, match="without a line in the audit"), registry.database.session() as session:
+        session.execute(text(statement))
+
+
 def test_a_cursor_of_another_list_is_refused(lead):
     elsewhere = good(lead("GET", "/measures?limit=1"))["next_cursor"]
     refused(lead("GET", f"/changes?cursor={elsewhere}"), 422, "invalid-request")

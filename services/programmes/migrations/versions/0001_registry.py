@@ -30,6 +30,35 @@ create trigger published_feed_stays before update on feed for each row
 """
 
 
+# Nothing of the registry changes without a line of the audit in the same transaction, whoever writes and however.
+AUDITED = {
+    "organisation": ("organisation", "code"),
+    "edge": ("organisation", "child"),
+    "succession": ("organisation", "predecessor"),
+    "programme": ("programme", "name"),
+    "measure": ("measure", "name"),
+    "target": ("target", "name"),
+    "feed": ("feed", "name"),
+    "draft": ("draft,measure", "measure"),
+    "enrolment": ("enrolment", "enrolment"),
+    "annotation": ("annotation", "annotation"),
+}
+DEMAND = """
+create function demand_audit_of_{table}() returns trigger language plpgsql as $$
+declare changed text := coalesce(new.{column}, old.{column});
+begin
+    if not exists (select 1 from change line where line.kind = any('{{{kind}}}') and line.subject = changed
+                   and line.xmin = pg_current_xact_id()::xid) then
+        raise exception '{table} % changes without a line in the audit: refused', changed
+            using errcode = 'insufficient_privilege';
+    end if;
+    return null;
+end $$;
+create constraint trigger {table}_is_audited after insert or update or delete on {table}
+    deferrable initially deferred for each row execute function demand_audit_of_{table}();
+"""
+
+
 def upgrade() -> None:
     op.create_table(
         "annotation",
@@ -330,6 +359,8 @@ def upgrade() -> None:
         "uq_target_current", "target", ["name"], unique=True, postgresql_where=sa.text("superseded_at is null")
     )
     op.execute(GUARDS)
+    for table, (kind, column) in AUDITED.items():
+        op.execute(DEMAND.format(table=table, kind=kind, column=column))
 
 
 def downgrade() -> None:
@@ -355,3 +386,5 @@ def downgrade() -> None:
     ):
         op.drop_table(table)
     op.execute("drop function refuse_rewriting; drop function refuse_redefinition")
+    for table in AUDITED:
+        op.execute(f"drop function demand_audit_of_{table}")
