@@ -77,13 +77,15 @@ class Platform:
         return self
 
     def _environment(self, server: str) -> Environment:
-        return Environment(
+        environment = Environment(
             data_dir=self.data_dir,
             secrets_dir=self.data_dir / "secrets",
             database_url=SecretStr(server),
             ingest_database_volume=self.data_dir,
             sandbox=self._sandbox,
         )
+        # Who steps the workers wants to see each step.
+        return environment if self._working else environment.model_copy(update={"measures_answers_kept_mb": 0})
 
     def _bus(self, server: str) -> Bus:
         bus: Bus

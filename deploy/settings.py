@@ -56,6 +56,9 @@ class Environment(BaseSettings):
     ingest_database_volume: Path | None = Field(
         default=None, description="A folder on the disk of the database, where the machine of ingest can see it."
     )
+    measures_answers_kept_mb: int = Field(
+        default=64, ge=0, description="Megabytes of answers that measures keeps until its figures change; 0 keeps none."
+    )
     heartbeat: Path | None = Field(default=None, description="A file that a worker touches each time round its loop.")
 
     def secret(self, name: str) -> str:
@@ -129,4 +132,8 @@ class Environment(BaseSettings):
 
     def measures(self) -> MeasuresSettings:
         """Settings of the measures service."""
-        return MeasuresSettings(database_url=self.url("measures"), principal_key=self.secret(secrets.PRINCIPAL_PUBLIC))
+        return MeasuresSettings(
+            database_url=self.url("measures"),
+            principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
+            answers_kept_mb=self.measures_answers_kept_mb,
+        )

@@ -52,7 +52,7 @@ def _file(path: Path, content_type: str | None) -> Body:
     inner = path.with_suffix("") if encoding else path
     kind = content_type or TYPES.get(inner.suffix.lower())
     if kind is None:
-        raise ValueError(f"{path.name}: the name does not tell what the file is; give content_type, like {CSV!r}")
+        raise ValueError(f"{path.name[:60]}: the name does not tell what the file is; give content_type, like {CSV!r}")
     headers = {"Content-Type": kind} | ({"Content-Encoding": encoding} if encoding else {})
     return Body(lambda: path.open("rb"), headers)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import psycopg
 from fastapi import Depends, Request
+from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, and_, create_engine, or_, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -76,6 +77,14 @@ class Database:
         """Whether the database can be asked something now."""
         with self.engine.connect() as connection:
             return bool(connection.execute(text("select 1")).scalar_one())
+
+    @contextmanager
+    def listener(self, channel: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of its own that hears the notifications of a channel."""
+        url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
+            connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+            yield connection
 
     def close(self) -> None:
         """Give all connections back."""

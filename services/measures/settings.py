@@ -1,5 +1,7 @@
 """What the measures service is told when it is built."""
 
+from pydantic import Field
+
 from shared.settings import ServiceSettings
 
 
@@ -7,3 +9,4 @@ class MeasuresSettings(ServiceSettings):
     """Settings of measures."""
 
     service: str = "measures"
+    answers_kept_mb: int = Field(default=0, ge=0, description="Room for answers that are kept; 0 keeps none.")

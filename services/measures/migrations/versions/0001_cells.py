@@ -4,8 +4,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from shared.answers import telling
+
 revision = "0001"
 down_revision = None
+
+
+TOLD = ("change", "signal", "feed", "definition", "organisation", "edge", "succession", "target", "annotation")
 
 
 def upgrade() -> None:
@@ -251,6 +256,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_succession_code"), "succession", ["code"], unique=False)
     op.create_index(op.f("ix_succession_successor"), "succession", ["successor"], unique=False)
     # ### end Alembic commands ###
+    for statement in telling("figures", TOLD):
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -280,3 +287,4 @@ def downgrade() -> None:
     op.drop_table("cell")
     op.drop_table("annotation")
     # ### end Alembic commands ###
+    op.execute("drop function tell_figures()")
