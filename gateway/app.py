@@ -75,6 +75,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         audit=audit,
         operations_networks=settings.operations_networks,
         going=going,
+        sandbox=settings.sandbox,
     )
 
     allowed = settings.allowed_origins
@@ -109,6 +110,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app.state.closing = hub.close
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
     app.state.resolve = addresses.look_up
+    app.state.looking_up = anyio.CapacityLimiter(webhooks.LOOKING_UP_AT_ONCE)
     app.state.documents, app.state.going, app.state.proxy = Documents(proxy), going, proxy
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app

@@ -1,7 +1,10 @@
 """Webhooks over HTTP: a client's own, and what became of their deliveries."""
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
+import anyio
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParameter
 
@@ -17,7 +20,6 @@ from gateway.live.problems import (
     WebhookDisabled,
 )
 from gateway.live.webhooks import commands, queries, schemas
-from gateway.live.webhooks.addresses import Resolve
 from gateway.live.webhooks.signatures import Signatures
 from shared import paging
 from shared.db import Session
@@ -25,6 +27,7 @@ from shared.principal import Principal, Requires
 from shared.problems import problems
 
 LARGEST_ID = 2**63 - 1
+LOOKING_UP_AT_ONCE = 4
 NOT_STORED = {"Cache-Control": "no-store"}
 router = APIRouter(tags=["Webhooks"])
 MayRead = Annotated[Principal, Depends(Requires("webhooks:read"))]
@@ -46,22 +49,24 @@ WhereTheyLie = Annotated[Places, Depends(_places)]
 Signing = Annotated[Signatures, Depends(_signatures)]
 
 
-def new_webhook(request: Request, wanted: schemas.NewWebhook) -> schemas.NewWebhook:
+async def new_webhook(request: Request, wanted: schemas.NewWebhook) -> schemas.NewWebhook:
     """What is to be registered, its URL checked before a transaction begins. Raises InvalidWebhook."""
-    _check(request, wanted.url)
+    await _check(request, wanted.url)
     return wanted
 
 
-def webhook_change(request: Request, wanted: schemas.WebhookChange) -> schemas.WebhookChange:
+async def webhook_change(request: Request, wanted: schemas.WebhookChange) -> schemas.WebhookChange:
     """What is to be changed, a new URL checked before a transaction begins. Raises InvalidWebhook."""
     if wanted.url is not None:
-        _check(request, wanted.url)
+        await _check(request, wanted.url)
     return wanted
 
 
-def _check(request: Request, url: str) -> None:
-    resolve: Resolve = request.app.state.resolve
-    commands.check_url(url, resolve=resolve, sandbox=request.app.state.settings.sandbox)
+async def _check(request: Request, url: str) -> None:
+    """On threads of its own: names that are slow to look up hold up nobody but those who ask about names."""
+    state = request.app.state
+    check = partial(commands.check_url, url, resolve=state.resolve, sandbox=state.settings.sandbox)
+    await anyio.to_thread.run_sync(check, limiter=state.looking_up)
 
 
 @router.get("/v1/webhooks")

@@ -1,5 +1,6 @@
 """Which addresses are called, and that no others are: not by name, not by redirect, not a moment later."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -78,6 +79,16 @@ def test_a_private_address_is_refused_when_it_is_registered(gateway):
         assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-webhook")
         assert answer.json()["errors"][0]["pointer"] == "/url"
     assert gateway.http.get("/v1/webhooks", headers=bearer).json()["items"] == []
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "a..b", "x" * 64, "[::1", "\ud800"])
+def test_a_host_that_cannot_be_found_is_refused_and_breaks_nothing(gateway, host):
+    answer = gateway.http.post(
+        "/v1/webhooks",
+        headers=gateway.client().bearer | {"Content-Type": "application/json"},
+        content=json.dumps({"url": f"https://{host}/"}),
+    )
+    assert answer.status_code == 422
 
 
 def test_a_name_that_turns_private_after_it_was_registered_is_not_called(new_database):
