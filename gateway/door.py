@@ -11,6 +11,7 @@ from typing import NamedTuple
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway import sandbox
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
 from gateway.deprecations import DEPRECATED, Deprecation, announcements
@@ -35,6 +36,7 @@ class Visit(NamedTuple):
     need: str
     visitor: Visitor | None
     allowance: Allowance
+    asked: sandbox.Asked = sandbox.NOTHING
 
 
 class Refusal(Exception):
@@ -61,11 +63,13 @@ class Door:
         audit: AuditLog,
         operations_networks: tuple[str, ...],
         going: Iterable[Deprecation] = DEPRECATED,
+        sandbox: bool = False,
     ) -> None:
         self.app, self.routes = app, routes
         self._visitors, self._roster, self._limits, self._proxy, self._audit = visitors, roster, limits, proxy, audit
         self._operations = [ip_network(one) for one in operations_networks]
         self._announced = announcements(going)
+        self._sandbox = sandbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the application's start and end pass through."""
@@ -84,6 +88,7 @@ class Door:
             await _answer(refusal.problem, refusal.allowance.headers, scope, receive, send)
             self._note(scope, address, refusal.visitor, refusal.problem.status)
             return
+        await visit.asked.pause()
         if visit.row.service == GATEWAY:
             status = await self._serve_own(scope, receive, send, visit)
             writes = False  # those are in the audit already, and in the transaction that made them
@@ -102,6 +107,7 @@ class Door:
                 self._refuse_outsiders(address)
             elif need != PUBLIC:
                 visitor = await self._visitors.identify(_authorization(scope))
+            asked = sandbox.asked(scope["headers"], sandbox=self._sandbox)
         except Problem as problem:
             raise Refusal(problem, await self._limits.anonymous.take(address)) from problem
         if need == OPERATIONS:
@@ -115,7 +121,7 @@ class Door:
         may = visitor is None or need == ANY_CLIENT or visitor.principal.may(need)
         if allowance.wait or not may:
             raise Refusal(_lacks(need), allowance, visitor)
-        return Visit(row, need, visitor, allowance)
+        return Visit(row, need, visitor, allowance, asked)
 
     def _refuse_outsiders(self, address: str) -> None:
         try:
@@ -133,7 +139,7 @@ class Door:
                 receive,
                 send,
                 row=visit.row,
-                principal=self._visitors.sign(visit.visitor),
+                principal=self._visitors.sign(visit.visitor, clock=visit.asked.clock),
                 extra=visit.allowance.headers,
             )
         except Problem as problem:
@@ -143,7 +149,7 @@ class Door:
     async def _serve_own(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
         headers = [header for header in scope["headers"] if header[0] != PRINCIPAL]
         if visit.visitor is not None:
-            headers.append((PRINCIPAL, self._visitors.sign(visit.visitor)))
+            headers.append((PRINCIPAL, self._visitors.sign(visit.visitor, clock=visit.asked.clock)))
         status = 500
 
         async def send_with_allowance(message: Message) -> None:

@@ -17,7 +17,7 @@ from shared.telemetry import trail
 METHODS: Final = tuple(sorted({method for row in TABLE for method in row.needs}))
 SENT: Final = (
     "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "If-Match", "If-None-Match",
-    "Last-Event-ID", "Prefer", "Traceparent", "X-Correlation-ID", "X-Request-ID",
+    "Last-Event-ID", "Prefer", "Traceparent", "X-Correlation-ID", "X-Request-ID", "X-Sandbox-Clock", "X-Scenario",
 )  # fmt: skip
 """Headers that a page may send."""
 READ: Final = (

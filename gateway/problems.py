@@ -77,6 +77,16 @@ class AnswerTooLate(Problem):
     status, slug = 504, "answer-too-late"
 
 
+class OnlyInTheSandbox(Problem):
+    """That is for the sandbox, and this is not one.
+
+    `X-Sandbox-Clock` and `X-Scenario` are for trying things out. Nothing was done: a client that means to be in the
+    sandbox has the wrong address.
+    """
+
+    status, slug = 422, "only-in-the-sandbox"
+
+
 class OriginNotAllowed(Problem):
     """Pages of this origin may not call from a browser, or not in this way.
 

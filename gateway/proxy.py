@@ -42,7 +42,7 @@ HOP_BY_HOP = frozenset(
 )
 NOT_FORWARDED = HOP_BY_HOP | frozenset(
     b"host expect content-length authorization cookie forwarded x-real-ip x-request-id x-correlation-id "
-    b"traceparent".split()
+    b"traceparent x-sandbox-clock x-scenario".split()
 )
 ONLY_OURS = (b"x-psip-", b"x-forwarded-", b"x_psip_", b"x_forwarded_")
 NOT_RETURNED = HOP_BY_HOP | frozenset(b"server date x-request-id x-correlation-id".split())

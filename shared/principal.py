@@ -6,6 +6,7 @@ The principal travels in `X-PSIP-Principal` as a JWT signed with the gateway's E
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -28,13 +29,15 @@ class Principal:
     """A caller: its client id, what it may do, whom it acts for, and how exactly it may see figures.
 
     `organisations` are codes it acts for (`*` means all); what lies within them is decided where the data is.
-    `audience` is `public` (disclosure control), `member` (exact for its own) or `national` (exact).
+    `audience` is `public` (disclosure control), `member` (exact for its own) or `national` (exact). `clock` is the
+    instant to take for now, where a caller in the sandbox asked for another; UTC.
     """
 
     client_id: str
     scopes: frozenset[str]
     organisations: frozenset[str] = frozenset()
     audience: Audience = "public"
+    clock: datetime | None = None
 
     def may(self, scope: str) -> bool:
         """Whether it holds the scope."""
@@ -52,6 +55,7 @@ class Principal:
             "scope": " ".join(sorted(self.scopes)),
             "organisations": sorted(self.organisations),
             "audience": self.audience,
+            **({"clock": self.clock.isoformat()} if self.clock else {}),
         }
 
     @classmethod
@@ -62,6 +66,7 @@ class Principal:
             scopes=frozenset(claims["scope"].split()),
             organisations=frozenset(claims["organisations"]),
             audience=claims["audience"],
+            clock=datetime.fromisoformat(claims["clock"]) if "clock" in claims else None,
         )
 
 

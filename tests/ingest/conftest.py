@@ -1,6 +1,7 @@
 """Ingest on a real server with a database of its own, told of the catalogue's feeds and a few organisations."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -33,9 +34,15 @@ class Ingest:
             with self.database.session() as session:
                 HANDLERS[type(event)](session, [event])
 
-    def as_(self, *organisations: str, client: str = "supplier", scopes: frozenset[str] = SCOPES) -> dict[str, str]:
+    def as_(
+        self,
+        *organisations: str,
+        client: str = "supplier",
+        scopes: frozenset[str] = SCOPES,
+        clock: datetime | None = None,
+    ) -> dict[str, str]:
         """The header of a caller that acts for these organisations (none named: for all)."""
-        principal = Principal(client, scopes, frozenset(organisations or ("*",)), "member")
+        principal = Principal(client, scopes, frozenset(organisations or ("*",)), "member", clock)
         return {HEADER: self._signer.sign(principal)}
 
     def send(

@@ -97,3 +97,15 @@ def test_a_question_that_makes_no_sense_names_its_parameter(
     answer = ingest.get(path, **query)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["parameter"] == parameter
+
+
+def test_a_caller_in_the_sandbox_is_answered_as_if_it_were_then(told: Ingest) -> None:
+    then = told.as_("*", clock=datetime(2025, 2, 10, 9, tzinfo=UTC))
+
+    items = told.get("/v1/calendar", who=then, feed="births", **{"from": "2025-01", "to": "2025-02"}).json()["items"]
+    counts = told.get("/v1/completeness", who=then, feed="births", period="2025-02").json()["counts"]
+    reminders = told.get("/v1/reminders", who=then, feed="births", period="2025-02").json()["items"]
+
+    assert [one["status"] for one in items if (one["organisation"], one["period"]) == ("RGN", "2025-02")] == ["due"]
+    assert (counts["due"], counts["missing"]) == (1, 0)
+    assert reminders == []

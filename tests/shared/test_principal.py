@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import httpx
@@ -48,6 +50,14 @@ def test_a_service_reads_the_principal_that_the_gateway_signed() -> None:
     token = Signer(PRIVATE, clock=Clock()).sign(SOMEBODY)
 
     assert a_verifier().verify(token) == SOMEBODY
+
+
+def test_the_instant_of_a_caller_in_the_sandbox_travels_with_the_principal() -> None:
+    then = replace(SOMEBODY, clock=datetime(2026, 10, 13, 8, tzinfo=UTC))
+
+    assert a_verifier().verify(Signer(PRIVATE, clock=Clock()).sign(then)) == then
+    with pytest.raises(Unauthenticated):
+        a_verifier().verify(signed(clock="the 13th"))
 
 
 def test_a_principal_lives_a_minute_and_remembering_it_does_not_lengthen_its_life() -> None:

@@ -49,7 +49,7 @@ def get_calendar(
     cursor: paging.Cursor = None,
 ) -> Response:
     """What is due, received, late, missing or nil, in order of feed, organisation and period."""
-    today = london_day(now())
+    today = london_day(caller.clock or now())
     begins = _period(first, "from").start if first else today - _LOOK_BACK
     ends = _period(last, "to").end if last else today
     if ends - begins > _LONGEST:
@@ -81,7 +81,7 @@ def get_completeness(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Who has sent a feed for a period and who has not."""
-    today, one = london_day(now()), known.feed(feed)
+    today, one = london_day(caller.clock or now()), known.feed(feed)
     wanted = _expected(session, caller, known, one, period, within)
     every = calendar.entries(session, wanted, known, today=today)
     counts = Counter(entry["status"] for entry in every)
@@ -110,7 +110,7 @@ def list_reminders(
     within: Within = None,
 ) -> Response:
     """Whom to remind: those whose return is missing, or due within a week. Nothing is sent from here."""
-    today = london_day(now())
+    today = london_day(caller.clock or now())
     wanted = _expected(session, caller, known, known.feed(feed), period, within)
     entries = calendar.entries(session, wanted, known, today=today)
     items = [entry | {"sentence": _sentence(entry, known.feed(feed))} for entry in entries if _is_worth(entry, today)]
