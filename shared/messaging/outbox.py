@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 import orjson
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -39,7 +40,9 @@ def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
     """
     steps = trail()
     session.flush()
-    with driver(session).cursor().copy("COPY outbox (topic, key, ordering_key, headers, body) FROM STDIN") as copy:
+    statement = "COPY outbox (topic, key, ordering_key, headers, body) FROM STDIN (FORMAT BINARY)"
+    with driver(session).cursor().copy(statement) as copy:
+        copy.set_types(["text", "text", "text", "jsonb", "bytea"])  # as text a body would be twice as long
         for event in events:
             envelope = Envelope(
                 id=new_id(),
@@ -51,7 +54,7 @@ def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
             message = cloudevents.encode(event, envelope)
             if len(message.body) > LARGEST_BODY:
                 raise ValueError(f"{event.TYPE} of {len(message.body)} bytes: a message holds {LARGEST_BODY}")
-            headers = orjson.dumps(message.headers).decode()
+            headers = Jsonb(message.headers, dumps=orjson.dumps)
             copy.write_row((message.topic, message.key, message.ordering_key, headers, message.body))
 
 

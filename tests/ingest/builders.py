@@ -31,11 +31,16 @@ def a_feed(name: str) -> FeedPublished:
 
 
 def an_organisation(
-    code: str, *, within: tuple[str, ...] = (), hierarchy: str = "icb", **more: Any
+    code: str,
+    *,
+    within: tuple[str, ...] = (),
+    hierarchy: str = "icb",
+    edges: tuple[tuple[str, str], ...] = (),
+    **more: Any,
 ) -> OrganisationChanged:
-    edges = [Edge(parent=parent, hierarchy=hierarchy) for parent in within]
+    placed = [Edge(parent=parent, hierarchy=way) for parent, way in (*((one, hierarchy) for one in within), *edges)]
     given = {"opened": date(1993, 4, 1), "kind": "trust", **more}
-    return OrganisationChanged(code=code, name=f"{code} NHS Trust", edges=edges, recorded_at=NOW, **given)
+    return OrganisationChanged(code=code, name=f"{code} NHS Trust", edges=placed, recorded_at=NOW, **given)
 
 
 def a_measure(measure: str, *, unit: str = "percent") -> MeasurePublished:

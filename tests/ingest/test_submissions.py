@@ -268,11 +268,25 @@ def test_five_thousand_small_returns_land_in_one_submission(ingest: Ingest) -> N
     assert again["returns_total"] == 100
 
 
-def test_a_footprint_does_not_reach_a_trust_through_its_icb(ingest: Ingest) -> None:
-    ingest.hear(an_organisation("EAST", kind="hin"))
+def test_a_footprint_reaches_a_trust_through_its_icb_unless_it_is_in_another_collaborative(ingest: Ingest) -> None:
+    ingest.hear(an_organisation("EAST", kind="hin"), an_organisation("WEST", kind="hin"))
     ingest.hear(an_organisation("QUE", kind="icb", within=("EAST",), hierarchy="psc"))
     footprint = ingest.as_("EAST", client="psc")
 
-    assert ingest.send(as_csv(some_counts()), who=footprint).status_code == 403
-    ingest.hear(an_organisation("RGN", within=("EAST",), hierarchy="psc"))
-    assert ingest.send(as_csv(some_counts(organisation="RGN")), who=footprint).status_code == 201
+    assert ingest.send(as_csv(some_counts()), who=footprint).status_code == 201
+    ingest.hear(an_organisation("RGT", edges=(("QUE", "icb"), ("WEST", "psc"))))
+    assert ingest.send(as_csv(some_counts(months=2)), who=footprint).status_code == 403
+
+
+def test_those_who_listen_are_told_of_every_organisation_a_submission_is_about(ingest: Ingest) -> None:
+    """Rejected rows are about somebody too; a submission of which nothing landed names nobody, as its receipt."""
+    both = some_counts(organisation="RGT") + [row | {"numerator": -1} for row in some_counts(organisation="RGN")]
+    mixed = ingest.send(as_csv(both)).json()
+    nothing = ingest.send(as_csv([row | {"numerator": -1} for row in some_counts(organisation="RGN")])).json()
+    with ingest.database.session() as session:
+        rows = session.execute(
+            text("select convert_from(body, 'utf8')::jsonb as one from outbox where topic = 'ingest.submissions.v1'")
+        )
+        told = {row.one["id"]: row.one["organisations"] for row in rows}
+    assert (mixed["status"], told[mixed["id"]]) == ("partly_accepted", ["RGN", "RGT"])
+    assert (nothing["status"], told[nothing["id"]]) == ("rejected", [])
