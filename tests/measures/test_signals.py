@@ -107,3 +107,16 @@ def test_the_public_is_told_of_no_chart_with_small_numbers(served: Served, small
     served.hear_together(monthly([small, *QUIET[1:], 60]))
     assert len(signals(served)) == 1
     assert len(signals(served, who=served.as_("public"))) == seen
+
+
+@pytest.mark.parametrize(("count", "small"), [(3, True), (20, False)])
+def test_those_who_listen_are_told_whether_the_public_may_be(served: Served, count: float, small: bool) -> None:
+    """Also when the signal is over: that it was there says as much."""
+    set_up(served)
+    served.hear_together(monthly([count, *QUIET[1:], 60]))
+    served.hear_together(monthly([20]))
+    with served.database.session() as session:
+        rows = session.execute(
+            text("select convert_from(body, 'utf8')::jsonb as one from outbox where topic like 'measures.signals%'")
+        )
+        assert [(row.one["state"], row.one["small"]) for row in rows] == [("detected", small), ("resolved", small)]
