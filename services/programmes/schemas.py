@@ -54,8 +54,20 @@ class Measure(Entry, Stamped):
     """A published version of a measure, with its definition."""
 
 
+class Standing(Shown):
+    """Of the organisations that a target counts, how many had come far enough on a day."""
+
+    at: date
+    organisations: int
+    reached: int
+    share: float | None = Field(description="In percent; null where there is no such organisation.")
+    enough: bool | None
+
+
 class Target(Entry, Stamped):
     """A target: baseline, level, date, scope and state."""
+
+    standing: Standing | None = Field(default=None, description="Of a share of organisations only.")
 
 
 class FeedShown(Entry, Stamped):

@@ -165,7 +165,7 @@ class Trajectory(Part):
 class TargetSent(Document):
     """A target for an organisation, and for all within it where `inherited`."""
 
-    IGNORED: ClassVar[frozenset[str]] = ADDED | {"organisation"}
+    IGNORED: ClassVar[frozenset[str]] = ADDED | {"organisation", "standing"}
 
     id: Slug
     version: Version | None = None

@@ -289,6 +289,37 @@ def test_a_target_that_cannot_be_judged_is_refused_with_the_place(lead, change, 
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
+def test_a_target_that_counts_organisations_says_how_many_have_come_far_enough(national):
+    def standing(at):
+        return good(national("GET", f"/targets/whole-system-opioids-2025?at={at}"))["standing"]
+
+    joining = {"programme": "medsip", "change_idea": "whole-system-opioids", "since": "2025-01-01"}
+    stages = {"QYG": "testing", "QOP": "embedded", "QWO": "aware"}
+    joined = {
+        code: good(national("POST", "/enrolments", joining | {"organisation": code, "stage": stage}), 201)["id"]
+        for code, stage in stages.items()
+    }
+    good(national("PUT", f"/enrolments/{joined['QWO']}", {"stage": "testing", "since": "2025-03-01"}))
+    good(national("PUT", f"/enrolments/{joined['QOP']}", {"until": "2025-03-15"}))
+
+    assert [standing(day)["reached"] for day in ("2024-12-31", "2025-02-01", "2025-03-10", "2025-03-20")] == [
+        0,
+        2,
+        3,
+        2,
+    ]
+    assert (standing("2025-02-01")["organisations"], standing("2025-02-01")["enough"]) == (42, False)
+    assert standing("2025-02-01")["share"] == pytest.approx(100 * 2 / 42)
+
+
+def test_a_target_of_organisations_can_be_read_changed_and_sent_back(national):
+    read = national("GET", "/targets/whole-system-opioids-2025")
+    changed = read.json() | {"status_note": "Counted again"}
+    tag = {"If-Match": read.headers["ETag"]}
+    shown = good(national("PUT", "/targets/whole-system-opioids-2025", changed, headers=tag))
+    assert shown["status_note"] == "Counted again"
+
+
 # Measures
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
-from services.programmes.api.asking import KnownAt, MayRead, Why, Writing, answer_page, last_id, made
+from services.programmes.api.asking import AsKnown, Day, KnownAt, MayRead, Why, Writing, answer_page, last_id, made
 from services.programmes.api.repeats import Once
 from services.programmes.footprint import Footprint
 from services.programmes.models import Programme, Target
@@ -79,9 +79,17 @@ def list_targets(
 
 
 @router.get("/v1/targets/{target}", response_model=schemas.Target, responses=problems(UnknownTarget), tags=["targets"])
-def get_target(request: Request, target: TargetId, _: MayRead, session: Session, known_at: KnownAt = None) -> Response:
-    """One target."""
-    return answer_with_etag(request, queries.entries.one(session, Target, target, known_at=known_at))
+def get_target(
+    request: Request,
+    target: TargetId,
+    _: MayRead,
+    session: Session,
+    hierarchy: AsKnown,
+    at: Day,
+    known_at: KnownAt = None,
+) -> Response:
+    """One target; one that counts organisations with how many had come far enough on a day (`standing`)."""
+    return answer_with_etag(request, queries.targets.one(session, hierarchy, target, at=at, known_at=known_at))
 
 
 @router.post(
@@ -162,7 +170,8 @@ def set_target(
     document = _scoped(body, caller)
     commands.take_turn(session, Target.__tablename__, body.id)
     commands.set_target(session, document, commands.Act(caller.who, now(), reason))
-    return made(request, queries.entries.one(session, Target, body.id), f"/v1/targets/{body.id}", session)
+    shown = queries.targets.one(session, caller.hierarchy, body.id, at=caller.today)
+    return made(request, shown, f"/v1/targets/{body.id}", session)
 
 
 @router.put(
@@ -176,14 +185,14 @@ def revise_target(
 ) -> Response:
     """Revise a target, or say what became of it: send the whole of it. It gets the next version."""
     commands.take_turn(session, Target.__tablename__, target)
-    before = queries.entries.one(session, Target, target)
+    before = queries.targets.one(session, caller.hierarchy, target, at=caller.today)
     caller.demand(before["organisation"])
     demand_match(request, before)
     if body.id != target:
         raise InvalidTarget("the id of a target stays as it is")
     document = _next(_scoped(body, caller), before)
     commands.revise_target(session, document, commands.Act(caller.who, now(), reason))
-    return answer_with_etag(request, queries.entries.one(session, Target, target))
+    return answer_with_etag(request, queries.targets.one(session, caller.hierarchy, target, at=caller.today))
 
 
 VARY = {"Vary": "Accept"}
