@@ -1539,7 +1539,7 @@ export interface paths {
         };
         /**
          * Get Target
-         * @description One target.
+         * @description One target; one that counts organisations with how many had come far enough on a day (`standing`).
          */
         get: operations["get_target"];
         /**
@@ -4820,6 +4820,30 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Standing
+         * @description Of the organisations that a target counts, how many had come far enough on a day.
+         */
+        Standing: {
+            /**
+             * At
+             * Format: date
+             */
+            at: string;
+            /** Organisations */
+            organisations: number;
+            /** Reached */
+            reached: number;
+            /**
+             * Share
+             * @description In percent; null where there is no such organisation.
+             */
+            share: number | null;
+            /** Enough */
+            enough: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Succession
          * @description On a day the work of the predecessor passed, wholly or partly, to the successor.
          */
@@ -4920,6 +4944,8 @@ export interface components {
              * @description True where the fact is from memory and was not checked against a source.
              */
             unverified: boolean;
+            /** @description Of a share of organisations only. */
+            standing?: components["schemas"]["Standing"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -14202,6 +14228,8 @@ export interface operations {
             query?: {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
+                /** @description The day it was true; today if left out. */
+                at?: string | null;
             };
             header?: never;
             path: {
