@@ -8,6 +8,7 @@ import polars as pl
 
 from services.ingest.commands.body import Body
 from services.ingest.commands.pieces import Pieces
+from services.ingest.commands.sealing import Sealing
 from services.ingest.commands.sorting import Sorter
 from services.ingest.problems import UnreadableFile, UnsupportedFormat
 from services.ingest.rules import formats
@@ -17,7 +18,6 @@ from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import OUR_CODES, OUR_LINE, OUR_MENDS, OUR_ORGANISATION, OUR_PERIOD, match_header
 from services.ingest.rules.identifiers import redact, with_seals
 from services.ingest.rules.places import ORGANISATION, PERIOD
-from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
 from services.ingest.rules.validation import Checker
@@ -100,10 +100,11 @@ def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSetti
     checker = file.checker(feed, reference)
     checked, suspicious = Checked(), False
     try:
-        for number, block in enumerate(file.blocks()):
-            if number == 0 and _identifies(block, feed):
-                checked.redacted = Pieces()
-            suspicious |= _check_block(block, checker, feed, checked, settings)
+        with Sealing(feed, settings, checked.sorter.add) as sealing:
+            for number, block in enumerate(file.blocks()):
+                if number == 0 and _identifies(block, feed):
+                    checked.redacted = Pieces()
+                suspicious |= _check_block(block, checker, feed, checked, sealing)
         if suspicious and checked.redacted is None:
             checked.redacted = Pieces()
             for block in file.blocks():
@@ -142,38 +143,37 @@ def set_aside(
     """
     checker = file.checker(feed, reference)
     checked.rejected, checked.quarantined = Pieces(), set()
-    for block in file.blocks():
-        refused = block.frame[LINE] if lines is None else lines
-        _keep_rejected(block, checker.check(block, refused=refused, reason=reason), feed, checked, settings)
+    with Sealing(feed, settings, checked.sorter.add) as sealing:
+        for block in file.blocks():
+            refused = block.frame[LINE] if lines is None else lines
+            _keep_rejected(block, checker.check(block, refused=refused, reason=reason), feed, checked, sealing)
 
 
-def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, settings: IngestSettings) -> bool:
+def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, sealing: Sealing) -> bool:
     """Check one block; whether something in it identifies somebody."""
     verdict = checker.check(block)
     for name, count in verdict.counts.items():
         checked.counts[name] += count
     checked.tell(verdict.faults)
-    key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
-    checked.sorter.add(pseudonymise(verdict.accepted, feed, key, version))
+    sealing.add(verdict.accepted)
     if verdict.waiting.height:
-        checked.waiting.append(pseudonymise(verdict.waiting, feed, key, version))
+        checked.waiting.append(sealing.sealed(verdict.waiting))
     suspicious = bool(verdict.faults["code"].is_in(_WITHHELD).any())
     if checked.redacted is not None:
         checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not suspicious)))
     if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
         checked.mended.append(_mended(block, verdict))
-    _keep_rejected(block, verdict, feed, checked, settings)
+    _keep_rejected(block, verdict, feed, checked, sealing)
     return suspicious or _identifies(block, feed)
 
 
-def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked, settings: IngestSettings) -> None:
-    key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
+def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked, sealing: Sealing) -> None:
     of_file = verdict.faults.filter((pl.col("severity") == "error") & pl.col("line").is_null())
     checked.errors_of_file.update(of_file["code"])
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
-        refused = pseudonymise(verdict.refused, feed, key, version)
+        refused = sealing.sealed(verdict.refused)
         checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
         checked.rejected.add(
             parquet_of(
