@@ -28,7 +28,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18
 """Those that Standard Webhooks recommends."""
 CALLERS = 32
 CALLERS_OF_ONE = 4
-LEASE = timedelta(seconds=60)  # longer than any call: after it, whoever took the delivery is taken for dead
+LEASE = timedelta(seconds=30)  # longer than any call: after it, whoever took the delivery is taken for dead
 GIVEN_UP = timedelta(days=3)
 JITTER = 0.1
 log = structlog.get_logger()
