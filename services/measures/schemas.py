@@ -208,8 +208,18 @@ class DetectedSignal(BaseModel):
     resolved_at: datetime | None
 
 
+class FalseAlarms(BaseModel):
+    """What a budget of false alarms affords."""
+
+    charts: int = Field(description="How many charts are long enough to signal.")
+    rules: list[str] = Field(description="The rules that are told of, rarest first.")
+    expected_false_alarms: float = Field(description="How many of them signal by chance alone, at the most.")
+
+
 class Signals(Stated):
     """A page of signals, in the order they were found."""
+
+    false_alarms: FalseAlarms | None = Field(description="Only where a budget was given.")
 
     items: list[DetectedSignal]
     next_cursor: str | None

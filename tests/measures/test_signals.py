@@ -69,6 +69,25 @@ def test_a_signal_that_turns_round_ends_the_one_before(served: Served) -> None:
     assert told(served) == [("concern_high", "detected"), ("improvement_low", "detected")]
 
 
+def test_a_budget_of_false_alarms_leaves_out_what_chance_would_tell_too_often(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60.0]))  # outside the limits
+    served.hear(an_organisation("RGN", within={"QUE": ("icb", None, None)}))
+    served.hear_together(
+        monthly([20, 22, 19, 21, 20, 22, 19, 21, 20, 22, 26, 25, 26, 27, 25, 26, 27, 26], organisation="RGN")
+    )
+
+    def rules(**asked: Any) -> set[str]:
+        return {one["rule"] for one in served.read("/v1/signals", within="QUE", **asked)["items"]}
+
+    assert rules() == {"outside", "shift"}
+    assert rules(budget=0.02) == {"outside"}
+    told_of = served.read("/v1/signals", within="QUE", budget=0.02)["false_alarms"]
+    assert (told_of["charts"], told_of["rules"]) == (2, ["trend", "two_of_three", "outside"])
+    assert 0 < told_of["expected_false_alarms"] <= 0.02
+    assert served.get("/v1/signals", within="QUE", budget=-1).status_code == 422
+
+
 def test_trial_limits_are_quiet(served: Served) -> None:
     set_up(served)
     served.hear_together(monthly([*QUIET[:11], 60]))

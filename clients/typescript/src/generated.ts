@@ -3186,6 +3186,27 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * FalseAlarms
+         * @description What a budget of false alarms affords.
+         */
+        FalseAlarms: {
+            /**
+             * Charts
+             * @description How many charts are long enough to signal.
+             */
+            charts: number;
+            /**
+             * Rules
+             * @description The rules that are told of, rarest first.
+             */
+            rules: string[];
+            /**
+             * Expected False Alarms
+             * @description How many of them signal by chance alone, at the most.
+             */
+            expected_false_alarms: number;
+        };
+        /**
          * FaultGroup
          * @description Faults of one kind: what was found, what was expected, how to mend it, and on how many rows.
          */
@@ -4796,6 +4817,8 @@ export interface components {
              * @description The policy by which small numbers are protected; null if exact.
              */
             disclosure: string | null;
+            /** @description Only where a budget was given. */
+            false_alarms: components["schemas"]["FalseAlarms"] | null;
             /** Items */
             items: components["schemas"]["DetectedSignal"][];
             /** Next Cursor */
@@ -12237,6 +12260,8 @@ export interface operations {
                 state?: ("detected" | "resolved") | null;
                 /** @description Found on this day or later. */
                 from?: string | null;
+                /** @description How many false alarms you accept: only rules that rare are told of. */
+                budget?: number | null;
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */

@@ -101,6 +101,10 @@ def list_signals(
     measure: Annotated[str | None, Query(description="Only those of a measure.")] = None,
     state: Annotated[State | None, Query(description="Those that stand, or those that have ended.")] = None,
     since: Annotated[date | None, Query(alias="from", description="Found on this day or later.")] = None,
+    budget: Annotated[
+        float | None,
+        Query(ge=0, description="How many false alarms you accept: only rules that rare are told of."),
+    ] = None,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
     form: TableForm = None,
@@ -111,7 +115,7 @@ def list_signals(
     after = paging.decode(cursor, parts=(int,))
     stated, rows = queries.signals.signals(
         session, asked, organisation=organisation, within=within, measure=measure, state=state, since=since,
-        after=None if after is None else int(after[0]), limit=limit,
+        budget=budget, after=None if after is None else int(after[0]), limit=limit,
     )  # fmt: skip
     head = Response()
     page = paging.page(rows, limit=limit, key=lambda one: [one["id"]], request=request, response=head)

@@ -1,6 +1,8 @@
 """Signals that were found as figures arrived: those that stand, and those that have ended."""
 
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlalchemy import and_, select
@@ -9,9 +11,13 @@ from sqlalchemy.orm import Session
 from services.measures.models import Definition, Organisation, Signal
 from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, places_asked, stated
+from services.measures.queries.cells import known_then
 from services.measures.queries.definitions import definitions_of
+from services.measures.queries.organisations import Place
+from services.measures.rules.alarms import afforded
 from services.measures.rules.disclosure import policy
-from shared.db import now
+from services.measures.rules.spc.answers import TRIAL_POINTS
+from shared.db import driver, now
 
 State = Literal["detected", "resolved"]
 
@@ -25,6 +31,7 @@ def signals(
     measure: str | None,
     state: State | None,
     since: date | None,
+    budget: float | None = None,
     after: int | None,
     limit: int,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -32,6 +39,7 @@ def signals(
 
     Nothing is said, to a caller who does not see exact figures, of charts with small numbers. `known_at` leaves out
     what was found later, and shows as standing what had not ended then.
+    A `budget` of false alarms leaves out the rules that would, on so many charts, tell of more than that by chance.
     """
     places = places_asked(session, asked, organisation=organisation, within=within)
     sight = organisations.sight(session, asked.caller)
@@ -48,6 +56,9 @@ def signals(
     if not sight.everything:
         exact = [one.code for one in places if sight.exact(one.code)]
         query = query.where(Signal.organisation.in_(exact) | Signal.small.is_(False) | Signal.measure.in_(open_to_all))
+    alarms = None if budget is None else afforded(_charts(session, places, known, asked.known_at), budget)
+    if alarms is not None:
+        query = query.where(Signal.rule.in_(alarms.rules))
     if after is not None:
         query = query.where(Signal.id > after)
     if since is not None:
@@ -58,7 +69,23 @@ def signals(
     if state is not None:
         query = query.where(over if state == "resolved" else ~over)
     items = [_item(row[0], row[1], row[2], asked) for row in session.execute(query)]
-    return dict(stated(session, asked, [])), items
+    return {**stated(session, asked, []), "false_alarms": None if alarms is None else asdict(alarms)}, items
+
+
+def _charts(session: Session, places: Sequence[Place], measures: Iterable[str], at: datetime | None) -> int:
+    """How many charts of these organisations and measures are long enough to signal."""
+    counted = driver(session).execute(
+        f"""
+        select count(*) from (
+            select 1 from cell where organisation = any(%(places)s) and measure = any(%(measures)s)
+               and strata[1] = '' and numerator[1] is not null and failed = '{{}}' and {known_then(at)}
+            group by organisation, measure, grain having count(*) > %(trial)s
+        ) long_enough
+        """,  # noqa: S608 - the condition is ours
+        {"places": [one.code for one in places], "measures": list(measures), "trial": TRIAL_POINTS, "at": at},
+    )
+    (found,) = counted.fetchall()
+    return int(found[0])
 
 
 def _item(one: Signal, place: str, name: str | None, asked: Asked) -> dict[str, Any]:

@@ -250,11 +250,12 @@ def assurance_of(series: Series, columns: Columns, rows: range) -> Assurance | N
 def _notices(series: Series, columns: Columns, rows: range) -> Iterator[str]:
     if not CHARTS[series.chart].limited:
         return
-    for segment, row in enumerate(rows):
+    for row in rows:
         length = columns.length[row]
+        where = f" from {series.labels[columns.first[row] - columns.first[rows[0]]]} on" if len(rows) > 1 else ""
         if not columns.limited[row]:
-            yield f"Segment {segment} has no limits: its values do not vary, or are too few."
+            yield f"There are no limits{where}: the values do not vary, or are too few."
         elif length <= TRIAL_POINTS:
-            yield f"Segment {segment} has {TRIAL_POINTS} points or fewer: its limits are trial limits and will move."
+            yield f"The limits{where} rest on {TRIAL_POINTS} points or fewer: they are trial limits and will move."
         if series.fix_after is not None and length < series.fix_after:
-            yield f"Segment {segment} has {length} of the {series.fix_after} points that are to fix its limits."
+            yield f"There are {length} of the {series.fix_after} points that are to fix the limits{where}."

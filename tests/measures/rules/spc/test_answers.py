@@ -52,7 +52,7 @@ def test_twelve_points_make_trial_limits_and_thirteen_do_not():
 
 def test_an_unfinished_baseline_is_noted():
     """Given fewer points than are to fix the limits, when charted, then a notice counts them."""
-    assert chart(STEADY, fix_after=20).notices == ["Segment 0 has 13 of the 20 points that are to fix its limits."]
+    assert chart(STEADY, fix_after=20).notices == ["There are 13 of the 20 points that are to fix the limits."]
 
 
 def test_a_fixed_baseline_holds_in_every_segment():
