@@ -30,6 +30,7 @@ def submit(
     organisation: Annotated[str | None, typer.Option(help="Whose rows these are, where they do not say.")] = None,
     period: Annotated[str | None, typer.Option(help="The period of rows that do not say theirs.")] = None,
     mode: Annotated[Mode | None, typer.Option(help="replace or merge; by default the feed's.")] = None,
+    feed_version: Annotated[str | None, typer.Option(help="By default the one its columns are of.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and change nothing.")] = False,
     atomic: Annotated[bool, typer.Option("--atomic", help="Land every row or none.")] = False,
     final: Annotated[bool, typer.Option("--final", help="Mark the returns as final.")] = False,
@@ -51,9 +52,19 @@ def submit(
     out = Console(highlight=False)
     with _refusals_said(), credentials.client(role, data_dir) as client, _progress(file) as sent:
         receipt = client.submit(
-            file, feed=feed, organisation=organisation, period=period, mode=mode, dry_run=dry_run, atomic=atomic,
-            final=final, idempotency_key=idempotency_key, content_type=content_type, sent=sent,
-        )  # fmt: skip
+            file,
+            feed=feed,
+            organisation=organisation,
+            period=period,
+            mode=mode,
+            feed_version=feed_version,
+            dry_run=dry_run,
+            atomic=atomic,
+            final=final,
+            idempotency_key=idempotency_key,
+            content_type=content_type,
+            sent=sent,
+        )
         receipt = client.wait(receipt, seconds=wait)
     show(receipt, out)
     raise typer.Exit(STATUSES.get(receipt.status, FAILED))

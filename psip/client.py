@@ -64,6 +64,7 @@ class Client:
         organisation: str | None = None,
         period: str | None = None,
         mode: Mode | None = None,
+        feed_version: str | None = None,
         final: bool = False,
         atomic: bool = False,
         dry_run: bool = False,
@@ -80,7 +81,13 @@ class Client:
         is told, again and again, how many bytes of a file have gone.
         """
         flags = {"final": final, "atomic": atomic, "dry_run": dry_run, "nil": what is None}
-        params = {"feed": feed, "organisation": organisation, "period": period, "mode": mode}
+        params = {
+            "feed": feed,
+            "feed_version": feed_version,
+            "organisation": organisation,
+            "period": period,
+            "mode": mode,
+        }
         body = body_of(what, content_type) if sent is None else watched(body_of(what, content_type), sent)
         headers = {"Prefer": f"wait={wait}", "Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         response = self._send(

@@ -17,9 +17,16 @@ from deploy.serving import Server
 
 ROWS = {"received": 3, "accepted": 3, "unchanged": 0, "duplicate": 0, "waiting": 0, "rejected": 0}
 FAULT = {
-    "code": "not-a-number", "severity": "error", "column": "numerator", "found": "nine", "expected": "a number",
-    "hint": "write figures", "example": "9", "count": 12, "rows": [3, *range(20, 30)],
-}  # fmt: skip
+    "code": "not-a-number",
+    "severity": "error",
+    "column": "numerator",
+    "found": "nine",
+    "expected": "a number",
+    "hint": "write figures",
+    "example": "9",
+    "count": 12,
+    "rows": [3, *range(20, 30)],
+}
 RECEIPT = {
     "id": "s1", "feed": "births", "status": "accepted", "dry_run": False, "faults": [], "faults_total": 0, "rows": ROWS,
     "returns": [
@@ -87,12 +94,14 @@ def test_everything_that_may_be_said_of_a_submission_is_sent(platform: Platform,
 
     ran(
         platform, str(file), "--feed", "births", "--organisation", "RGT", "--period", "2026-01", "--mode", "merge",
+        "--feed-version", "1.1.0",
         "--dry-run", "--atomic", "--final", "--idempotency-key", "k", "--content-type", "text/x",
     )  # fmt: skip
 
     ((request, body),) = platform.seen
     assert dict(request.query_params) == {
         "feed": "births", "organisation": "RGT", "period": "2026-01", "mode": "merge", "dry_run": "true",
+        "feed_version": "1.1.0",
         "atomic": "true", "final": "true",
     }  # fmt: skip
     assert (request.headers["Idempotency-Key"], request.headers["Content-Type"], body) == ("k", "text/x", b"a\n1\n")
