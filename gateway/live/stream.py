@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -29,6 +31,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
+log = structlog.get_logger()
 ABORT = "psip.abort"
 """The extension by which the gateway's doorway lets a connection be broken off that takes nothing any more."""
 
@@ -73,7 +76,7 @@ class EventStream(Response):
         listener = asyncio.create_task(self._until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
-            await self._tell(send)
+            await self._tell_while_possible(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             if ABORT in scope.get("extensions", {}):
@@ -87,6 +90,13 @@ class EventStream(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
         self.end()
+
+    async def _tell_while_possible(self, send: Send) -> None:
+        """Until the end, or until the log cannot be read: the client comes back, and misses nothing."""
+        try:
+            await self._tell(send)
+        except SQLAlchemyError as error:
+            log.warning("a stream ends, the live log cannot be read", error=type(error).__name__)
 
     async def _tell(self, send: Send) -> None:
         await self._put(send, b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311 - it only spreads a crowd
@@ -108,7 +118,7 @@ class EventStream(Response):
         with suppress(ValueError):
             self._position = _number(self._last_event_id)
             if self._position > self._hub.bounds.newest:
-                await self._hub.turn()  # another replica may have read further than this one
+                await self._hub.try_to_turn()  # another replica may have read further than this one
             if self._hub.bounds.holds(self._position):
                 return b": resumed\n\n"
         return self._reset()

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from deploy.serving import Server
 from gateway.app import create_app
@@ -356,6 +357,26 @@ def test_streams_end_when_nobody_can_tell_whether_their_clients_are_let_in(datab
         await asyncio.wait_for(task, 5)
 
     asyncio.run(story())
+
+
+def test_a_stream_that_cannot_read_the_log_ends_in_order(database: Database, monkeypatch):
+    first, *_ = happen(database, *(cells_changed() for _ in range(60)))
+
+    def away(*_):
+        raise OperationalError("select", {}, Exception("away"))
+
+    async def story():
+        hub, wire = Hub(database, lambda *_: True, remembered=5), Wire()
+        await hub.try_to_turn()
+        happen(database, cells_changed())
+        await hub.try_to_turn()
+        monkeypatch.setattr(hub, "_page", away)
+        await (await open_one(hub, wire, after=str(first)))
+        return hub, wire
+
+    hub, wire = asyncio.run(story())
+    assert wire.sent[-1] == b""
+    assert (hub.streams, wire.aborted) == (0, False)
 
 
 def test_a_gateway_that_is_full_says_when_to_come_back(placed, monkeypatch):
