@@ -1,18 +1,20 @@
 """Good rows on their way from blocks of a file to returns, in bounded memory.
 
-A small file is kept as it is and landed in one go. A large one is dealt into buckets, each a set of whole returns,
-and rests compressed until its bucket is landed.
+A small file is kept as it is and landed in one go. A large one is dealt into buckets, each a set of whole returns, that
+rest compressed in a temporary file until their turn; buckets of few rows are landed together.
 """
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import polars as pl
 
+from services.ingest.commands.pieces import Pieces
 from services.ingest.rules.places import ORGANISATION, PERIOD
 
 _LARGE = 250_000
-_BUCKETS = 32
+_BUCKETS = 256
 
 
 class Sorter:
@@ -21,7 +23,9 @@ class Sorter:
     def __init__(self) -> None:
         self._frames: list[pl.DataFrame] = []
         self._rows = 0
-        self._buckets: dict[int, list[bytes]] = {}
+        self._pieces = Pieces()
+        self._buckets: dict[int, list[int]] = {}
+        self._sizes: Counter[int] = Counter()
         self._returns: list[pl.DataFrame] = []
 
     def add(self, accepted: pl.DataFrame) -> None:
@@ -42,14 +46,26 @@ class Sorter:
         return list(every.iter_rows())
 
     def buckets(self) -> Iterator[pl.DataFrame]:
-        """The rows, bucket by bucket; in the order they came within each."""
+        """The rows, so many buckets together as hold few of them; in the order they came within each."""
         if not self._buckets:
             if self._frames:
                 yield pl.concat(self._frames)
             return
         self._deal()
-        for number in sorted(self._buckets):
-            yield pl.concat([pl.read_ipc(io.BytesIO(one)) for one in self._buckets.pop(number)])
+        for together in self._landed_together():
+            pieces = sorted(number for bucket in together for number in self._buckets.pop(bucket))
+            yield pl.concat([pl.read_ipc(io.BytesIO(self._pieces[number])) for number in pieces])
+
+    def _landed_together(self) -> Iterator[list[int]]:
+        together: list[int] = []
+        rows = 0
+        for bucket in sorted(self._buckets):
+            if together and rows + self._sizes[bucket] > _LARGE:
+                yield together
+                together, rows = [], 0
+            together.append(bucket)
+            rows += self._sizes[bucket]
+        yield together
 
     def _deal(self) -> None:
         for frame in self._frames:
@@ -59,7 +75,8 @@ class Sorter:
                 .partition_by("_bucket", as_dict=True, include_key=False)
                 .items()
             ):
-                self._buckets.setdefault(int(bucket), []).append(_packed(rows))
+                self._buckets.setdefault(int(bucket), []).append(self._pieces.add(_packed(rows)))
+                self._sizes[int(bucket)] += rows.height
         self._frames.clear()
 
 
