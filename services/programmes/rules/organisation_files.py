@@ -9,6 +9,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -238,7 +239,8 @@ def _needed(row: Row, name: str) -> str:
     return value
 
 
-_FORMATS = ("%Y%m%d", "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y %I:%M:%S %p")
+_FORMATS = ("%d/%m/%Y", "%m/%d/%Y %I:%M:%S %p")
+"""How a day is written besides 20260401 and 2026-04-01."""
 
 
 def _day(row: Row, name: str) -> date | None:
@@ -250,6 +252,9 @@ def _day(row: Row, name: str) -> date | None:
 
 
 def _parsed(text: str) -> date:
+    if text.isdecimal() or text[4:5] == "-":
+        with suppress(ValueError):
+            return date.fromisoformat(text)
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone

@@ -189,10 +189,8 @@ def problems(organisations: Iterable[Organisation]) -> list[tuple[str, str]]:
             for step in one.successions
             if step.successor not in registry
         ]
-    for hierarchy in sorted({edge.hierarchy for one in listed for edge in one.edges}):
-        found += [
-            (code, f"lies within itself in {hierarchy}: end one of the edges") for code in _cycles(listed, hierarchy)
-        ]
+    for hierarchy, up in sorted(_upwards(listed).items()):
+        found += [(code, f"lies within itself in {hierarchy}: end one of the edges") for code in _cycles(up)]
     return found
 
 
@@ -244,13 +242,20 @@ def _name_problems(one: Organisation) -> Iterator[str]:
         yield f"its name is {one.name!r}, but the last of its names is {own[-1].name!r}: say the same in both"
 
 
-def _cycles(organisations: Sequence[Organisation], hierarchy: str) -> list[str]:
-    """The codes that reach themselves along edges that all hold on some one day."""
-    up = {
-        one.code: [e for e in one.edges if e.hierarchy == hierarchy and e.superseded_at is None]
-        for one in organisations
-    }
-    return [code for code in up if _reaches(code, code, up, (date.min, date.max), frozenset())]
+def _upwards(organisations: Sequence[Organisation]) -> dict[str, dict[str, list[Edge]]]:
+    """The current edges by hierarchy and the organisation they lead up from."""
+    found: dict[str, dict[str, list[Edge]]] = {}
+    for one in organisations:
+        for edge in one.edges:
+            if edge.superseded_at is None:
+                found.setdefault(edge.hierarchy, {}).setdefault(one.code, []).append(edge)
+    return found
+
+
+def _cycles(up: Mapping[str, list[Edge]]) -> list[str]:
+    """The codes that reach themselves along edges that all hold on some one day; each of them holds another."""
+    parents = {edge.parent for edges in up.values() for edge in edges}
+    return [code for code in up if code in parents and _reaches(code, code, up, (date.min, date.max), frozenset())]
 
 
 def _reaches(code: str, goal: str, up: Mapping[str, list[Edge]], days: tuple[date, date], seen: frozenset[str]) -> bool:
