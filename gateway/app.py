@@ -16,6 +16,8 @@ from gateway.access import api as access
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
+from gateway.conformance import api as conformance
+from gateway.conformance.checks import Ledger
 from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.door import Door
 from gateway.limits import Limits
@@ -65,6 +67,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     roster, audit = Roster(database), AuditLog(database)
     hub = Hub(database, roster.admits)
     visitors = Visitors(tokens, roster, Signer(settings.principal_private_key.get_secret_value()))
+    ledger = Ledger() if settings.sandbox else None
     door = Middleware(
         Door,
         routes=Routes(),
@@ -75,7 +78,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         audit=audit,
         operations_networks=settings.operations_networks,
         going=going,
-        sandbox=settings.sandbox,
+        ledger=ledger,
     )
 
     allowed = settings.allowed_origins
@@ -97,7 +100,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app = create_service(
         settings,
         database=database,
-        routers=[access.router, live.router, webhooks.router, pages.router, documentation.router],
+        routers=[access.router, live.router, webhooks.router, pages.router, conformance.router, documentation.router],
         checks={"clients": roster.current},
         counts={"parked": message_counts(database)["parked"], "deliveries": partial(waiting_deliveries, database)},
         description=gateway.__doc__ or "",
@@ -112,6 +115,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app.state.resolve = addresses.look_up
     app.state.looking_up = anyio.CapacityLimiter(webhooks.LOOKING_UP_AT_ONCE)
     app.state.documents, app.state.going, app.state.proxy = Documents(proxy), going, proxy
+    app.state.ledger = ledger
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
 

@@ -14,8 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import sandbox
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
+from gateway.conformance.checks import Ledger
+from gateway.conformance.watching import followed
 from gateway.deprecations import DEPRECATED, Deprecation, announcements
 from gateway.limits import Allowance, Limits, too_many
+from gateway.problems import TooManyRequests
 from gateway.proxy import NOSNIFF, Proxy
 from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
 from gateway.visitors import Visitor, Visitors
@@ -63,13 +66,13 @@ class Door:
         audit: AuditLog,
         operations_networks: tuple[str, ...],
         going: Iterable[Deprecation] = DEPRECATED,
-        sandbox: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
         self.app, self.routes = app, routes
         self._visitors, self._roster, self._limits, self._proxy, self._audit = visitors, roster, limits, proxy, audit
         self._operations = [ip_network(one) for one in operations_networks]
         self._announced = announcements(going)
-        self._sandbox = sandbox
+        self._ledger = ledger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the application's start and end pass through."""
@@ -87,7 +90,11 @@ class Door:
         except Refusal as refusal:
             await _answer(refusal.problem, refusal.allowance.headers, scope, receive, send)
             self._note(scope, address, refusal.visitor, refusal.problem.status)
+            self._watch(refusal.visitor, wait=refusal.allowance.wait)
             return
+        self._watch(visit.visitor)
+        if self._ledger is not None and visit.visitor is not None:
+            send = followed(self._ledger, visit.visitor.principal.client_id, scope, send)
         await visit.asked.pause()
         if visit.row.service == GATEWAY:
             status = await self._serve_own(scope, receive, send, visit)
@@ -107,7 +114,7 @@ class Door:
                 self._refuse_outsiders(address)
             elif need != PUBLIC:
                 visitor = await self._visitors.identify(_authorization(scope))
-            asked = sandbox.asked(scope["headers"], sandbox=self._sandbox)
+            asked = sandbox.asked(scope["headers"], sandbox=self._ledger is not None)
         except Problem as problem:
             raise Refusal(problem, await self._limits.anonymous.take(address)) from problem
         if need == OPERATIONS:
@@ -121,6 +128,9 @@ class Door:
         may = visitor is None or need == ANY_CLIENT or visitor.principal.may(need)
         if allowance.wait or not may:
             raise Refusal(_lacks(need), allowance, visitor)
+        if asked.busy:
+            allowance = allowance._replace(wait=sandbox.BUSY_SECONDS)
+            raise Refusal(TooManyRequests(), allowance, visitor)
         return Visit(row, need, visitor, allowance, asked)
 
     def _refuse_outsiders(self, address: str) -> None:
@@ -164,6 +174,14 @@ class Door:
         state = scope["state"] | {"visitor": visit.visitor}
         await self.app({**scope, "headers": headers, "state": state}, receive, send_with_allowance)
         return status
+
+    def _watch(self, visitor: Visitor | None, *, wait: int | None = None) -> None:
+        """In the sandbox: whether a client that was told to wait does."""
+        if self._ledger is None or visitor is None:
+            return
+        self._ledger.came(visitor.principal.client_id)
+        if wait is not None:
+            self._ledger.told_to_wait(visitor.principal.client_id, wait)
 
     def _note(self, scope: Scope, address: str, visitor: Visitor | None, status: int, *, writes: bool = False) -> None:
         """Into the audit with refusals and with what was written in a service."""

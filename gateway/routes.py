@@ -59,6 +59,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/webhooks/{id}/test", GATEWAY, POST="webhooks:write"),
     Row("/v1/pages/organisations/{code}", GATEWAY, GET=READ),
     Row("/v1/pages/programmes/{programme}", GATEWAY, GET=READ),
+    Row("/v1/conformance", GATEWAY, GET=ANY_CLIENT),
     # Rows in: submissions, returns, who has sent what
     Row(
         "/v1/submissions",

@@ -17,26 +17,30 @@ from shared.problems import InvalidRequest
 CLOCK, SCENARIO = "X-Sandbox-Clock", "X-Scenario"
 NAMES: Final[Mapping[bytes, str]] = {name.lower().encode(): name for name in (CLOCK, SCENARIO)}
 YEARS = range(2000, 2101)
+BUSY_SECONDS = 2
 
 
 class Scenario(NamedTuple):
-    """What happens: the answer waits for so many seconds, or it is so much later than it is."""
+    """What happens: the answer waits for so many seconds, it is so much later than it is, or the platform is busy."""
 
     seconds: float = 0.0
     later: timedelta = timedelta()
+    busy: bool = False
 
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "slow": Scenario(seconds=3.0),
     "late-return": Scenario(later=timedelta(days=92)),
+    "busy": Scenario(busy=True),
 }
 
 
 class Asked(NamedTuple):
-    """What a request asks of the sandbox: the instant to take for now, and the seconds to wait."""
+    """What a request asks of the sandbox: the instant to take for now, the seconds to wait, or a refusal."""
 
     clock: datetime | None = None
     seconds: float = 0.0
+    busy: bool = False
 
     async def pause(self) -> None:
         """Wait as the scenario says."""
@@ -58,7 +62,7 @@ def asked(headers: Headers, *, sandbox: bool) -> Asked:
     scenario = _scenario(told[SCENARIO]) if SCENARIO in told else Scenario()
     if scenario.later:
         clock = (clock or datetime.now(UTC)) + scenario.later
-    return Asked(clock, scenario.seconds)
+    return Asked(clock, scenario.seconds, scenario.busy)
 
 
 def _instant(text: str) -> datetime:

@@ -12,6 +12,7 @@ from gateway.access import commands, queries, schemas
 from gateway.access.exchange import GRANT, LARGEST_FORM, Asked, Granted, NoToken, Refused, exchange
 from gateway.access.models import Client
 from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient, UnknownClient
+from gateway.conformance.checks import Ledger
 from gateway.limits import Limits, too_many
 from gateway.problems import TooManyRequests
 from gateway.routes import SCOPES
@@ -90,6 +91,9 @@ async def issue_token(request: Request) -> Response:
     if isinstance(outcome, Refused):
         await limits.failures.take(who)
         return _refusal(outcome)
+    ledger: Ledger | None = request.app.state.ledger
+    if ledger is not None and asked.assertion is not None and asked.client_id is not None:
+        ledger.signed(asked.client_id)
     token = schemas.Token(
         access_token=outcome.token, expires_in=outcome.seconds, scope=" ".join(sorted(outcome.scopes))
     )

@@ -38,6 +38,7 @@ POLICY: dict[str, dict[str, str]] = {
     "/v1/webhooks/{id}/rotate": {"POST": "webhooks:write"},
     "/v1/webhooks/{id}/replay": {"POST": "webhooks:write"},
     "/v1/webhooks/{id}/test": {"POST": "webhooks:write"},
+    "/v1/conformance": {"GET": ANY_CLIENT},
     "/v1/pages/organisations/{code}": {"GET": P_READ},
     "/v1/pages/programmes/{programme}": {"GET": P_READ},
     "/v1/submissions": {"GET": S_READ, "POST": S_WRITE},

@@ -107,5 +107,5 @@ def test_nobody_learns_whether_it_is_a_sandbox_without_a_token(playground: Any) 
 
 
 def test_a_scenario_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(InvalidRequest, match="slow, late-return"):
+    with pytest.raises(InvalidRequest, match="slow, late-return, busy"):
         sandbox.asked([(b"x-scenario", b"flood")], sandbox=True)

@@ -345,6 +345,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/conformance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Conformance
+         * @description The checklist of the calling client: what it has really done in the sandbox, and what it has yet to do.
+         */
+        get: operations["get_conformance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/enrolments": {
         parameters: {
             query?: never;
@@ -2705,6 +2725,33 @@ export interface components {
             counts: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Conformance
+         * @description What this client has shown since the sandbox was started. `ready` is whether that is everything.
+         */
+        Conformance: {
+            /** Client Id */
+            client_id: string;
+            /** Ready */
+            ready: boolean;
+            /** Checks */
+            checks: components["schemas"]["ConformanceCheck"][];
+        };
+        /**
+         * ConformanceCheck
+         * @description One thing that a client must have done in the sandbox.
+         */
+        ConformanceCheck: {
+            /** Check */
+            check: string;
+            /** Title */
+            title: string;
+            /**
+             * Met At
+             * @description When it was last done; null if it has not been.
+             */
+            met_at: string | null;
         };
         /**
          * Consequences
@@ -7009,6 +7056,79 @@ export interface operations {
             };
             /** @description The service behind this address did not answer in time. */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_conformance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "client_id": "demo-trust",
+                     *       "ready": false,
+                     *       "checks": [
+                     *         {
+                     *           "check": "dry-run",
+                     *           "title": "Tries a file first: dry_run=true.",
+                     *           "met_at": "2026-10-13T09:00:00Z"
+                     *         },
+                     *         {
+                     *           "check": "receipt-read",
+                     *           "title": "Reads a receipt again."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Conformance"];
+                };
+            };
+            /** @description The request does not say who is asking. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description That is for the sandbox, and this is not one. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description More requests than this caller may make in the time. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
