@@ -290,3 +290,12 @@ def test_those_who_listen_are_told_of_every_organisation_a_submission_is_about(i
         told = {row.one["id"]: row.one["organisations"] for row in rows}
     assert (mixed["status"], told[mixed["id"]]) == ("partly_accepted", ["RGN", "RGT"])
     assert (nothing["status"], told[nothing["id"]]) == ("rejected", [])
+
+
+def test_a_value_that_is_not_sent_again_is_blank_in_the_next_version_and_the_row_has_changed(ingest: Ingest) -> None:
+    ingest.send(as_csv(some_births(3)), "births")
+    blank = as_csv(some_births(3, imd_decile=""))
+    receipt = ingest.send(blank, "births").json()
+
+    assert receipt["effect"] == {"added": 0, "changed": 3, "removed": 0}
+    assert ingest.send(blank, "births").json()["rows"]["unchanged"] == 3

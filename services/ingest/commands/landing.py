@@ -90,7 +90,7 @@ def land(session: Session, sorter: Sorter, landing: Landing) -> Effect:
     standing = _locked(session, landing.feed.id, places)
     effect = Effect()
     for bucket in sorter.buckets():
-        versions = _land_bucket(session, bucket, landing, standing, effect)
+        versions = _land_bucket(session, bucket, sorter.schema, landing, standing, effect)
         _write(session, versions, landing, standing)
         effect.returns += [(one.organisation, one.period) for one in versions]
     return effect
@@ -133,15 +133,18 @@ def _locked(session: Session, feed: str, places: Sequence[tuple[str, str]]) -> d
 def _land_bucket(
     session: Session,
     bucket: pl.DataFrame,
+    schema: Mapping[str, pl.DataType],
     landing: Landing,
     standing: Mapping[tuple[str, str], _Standing],
     effect: Effect,
 ) -> list[_Version]:
+    bucket = rows.with_columns_of(bucket, _needed(bucket, schema, landing.feed))
     fresh = _without_stale(bucket, landing, standing, effect)
     said = _said(fresh, landing)
     nil = _nil_places(fresh, landing.feed)
     told = fresh if nil is None else fresh.join(nil, on=PLACE, how="anti")
     current = _current_rows(session, landing.feed, told, standing)
+    told = _with_what_stood(told, current, schema)
     merged = merging.merge(current, told, feed=landing.feed, mode=landing.mode)
     effect.added += merged.added
     effect.changed += merged.changed
@@ -156,13 +159,33 @@ def _land_bucket(
         for place in told.select(PLACE).unique().sort(PLACE).iter_rows()
         if place in merged.altered or _is_news(standing[place], "rows", said[place][0])
     ]
-    packed = {place: packs for place, *packs in rows.packed_by_return(merged.rows.join(_frame(news), on=PLACE))}
+    said_of = {name: kind for name, kind in schema.items() if name != LINE}
+    packed = {
+        place: packs for place, *packs in rows.packed_by_return(merged.rows.join(_frame(news), on=PLACE), said_of)
+    }
     nothing = [0, rows.JSON, [b"[]"]]
     versions = [_version(place, "rows", said[place], packed.get(place, nothing)) for place in news]
     none = (
         [] if nil is None else [place for place in nil.iter_rows() if _is_news(standing[place], "nil", said[place][0])]
     )
     return versions + [_version(place, "nil", said[place], nothing) for place in none]
+
+
+def _needed(bucket: pl.DataFrame, schema: Mapping[str, pl.DataType], feed: Feed) -> dict[str, pl.DataType]:
+    """The columns of a bucket, and those that decide what becomes of its rows."""
+    named = {*feed.key, feed.extracted_at, feed.status_column, feed.nil_column, feed.action_column, "measure"}
+    return {name: kind for name, kind in schema.items() if name in bucket.columns or name in named}
+
+
+def _with_what_stood(
+    told: pl.DataFrame, current: pl.DataFrame | None, schema: Mapping[str, pl.DataType]
+) -> pl.DataFrame:
+    """The rows with the columns too that hold something now and nothing in them: they are blanked."""
+    if current is None:
+        return told
+    held = {name for name in current.columns if current[name].null_count() < current.height}
+    wanted = {name: kind for name, kind in schema.items() if name in told.columns or name in held}
+    return rows.with_columns_of(told, wanted)
 
 
 def _foretell(merged: merging.Merged, told: pl.DataFrame, effect: Effect) -> None:

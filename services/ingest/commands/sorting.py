@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import polars as pl
 
 from services.ingest.commands.pieces import Pieces
+from services.ingest.rules.blocks import LINE
 from services.ingest.rules.places import ORGANISATION, PERIOD
+from services.ingest.rules.rows import with_columns_of, without_blank_columns
 
-_LARGE = 250_000
+_LARGE = 120_000
 _BUCKETS = 256
 
 
@@ -21,6 +23,8 @@ class Sorter:
     """Takes frames of accepted rows; gives them back in buckets that hold every row of the returns in them."""
 
     def __init__(self) -> None:
+        self.schema: dict[str, pl.DataType] = {}
+        """Every column that the rows came with; those without any value are left out of the buckets."""
         self._frames: list[pl.DataFrame] = []
         self._rows = 0
         self._pieces = Pieces()
@@ -32,8 +36,9 @@ class Sorter:
         """Take the accepted rows of one block."""
         if not accepted.height:
             return
+        self.schema = self.schema or dict(accepted.schema)
         self._returns.append(accepted.select(ORGANISATION, PERIOD).unique())
-        self._frames.append(accepted)
+        self._frames.append(without_blank_columns(accepted, needed=(ORGANISATION, PERIOD, LINE)))
         self._rows += accepted.height
         if self._rows > _LARGE:
             self._deal()
@@ -49,12 +54,18 @@ class Sorter:
         """The rows, so many buckets together as hold few of them; in the order they came within each."""
         if not self._buckets:
             if self._frames:
-                yield pl.concat(self._frames)
+                yield self._together(self._frames)
             return
         self._deal()
         for together in self._landed_together():
             pieces = sorted(number for bucket in together for number in self._buckets.pop(bucket))
-            yield pl.concat([pl.read_ipc(io.BytesIO(self._pieces[number])) for number in pieces])
+            yield self._together([pl.read_ipc(io.BytesIO(self._pieces[number])) for number in pieces])
+
+    def _together(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
+        """The rows of all frames, with the columns that any of them has, in the order they came with."""
+        had = {name for frame in frames for name in frame.columns}
+        columns = {name: kind for name, kind in self.schema.items() if name in had}
+        return pl.concat([with_columns_of(frame, columns) for frame in frames])
 
     def _landed_together(self) -> Iterator[list[int]]:
         together: list[int] = []

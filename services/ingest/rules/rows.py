@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -86,23 +86,40 @@ def _kind(name: str, feed: Feed) -> pl.DataType:
     return DTYPES[field.type]
 
 
-def packed_by_return(frame: pl.DataFrame) -> Iterator[tuple[tuple[str, str], int, str, list[bytes]]]:
+def without_blank_columns(frame: pl.DataFrame, *, needed: Collection[str]) -> pl.DataFrame:
+    """The rows without columns in which nothing stands, but for those that are needed: a file fills few of a feed."""
+    blank = [n for n in frame.columns if n not in needed and frame[n].null_count() == frame.height]
+    return frame.drop(blank)
+
+
+def with_columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The rows with all columns of a schema, in its order; blank where they had none."""
+    return frame.select(
+        pl.col(name) if name in frame.columns else pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items()
+    )
+
+
+def packed_by_return(
+    frame: pl.DataFrame, schema: Mapping[str, pl.DataType] | None = None
+) -> Iterator[tuple[tuple[str, str], int, str, list[bytes]]]:
     """Each return in the rows (with their places): organisation and period, row count, content type and parts.
 
-    Small returns are written together, which is a hundred times faster for a national file of care homes.
+    The parts have the columns of the schema, or those of the frame. Small returns are written together, which is a
+    hundred times faster for a national file of care homes.
     """
+    columns = {name: kind for name, kind in (schema or frame.schema).items() if name not in PLACE}
     sorted_rows = frame.sort(PLACE, maintain_order=True)
     sizes = sorted_rows.group_by(PLACE, maintain_order=True).len()
     at = 0
     texts: list[dict[str, Any]] = []
     small = sizes["len"].sum() <= FEW * sizes.height
     if small:
-        texts = sorted_rows.drop(PLACE).to_dicts()
+        texts = with_columns_of(sorted_rows, columns).to_dicts()
     for organisation, period, size in sizes.iter_rows():
         if small and size <= FEW and len(whole := msgspec.json.encode(texts[at : at + size])) < LARGEST_PART:
             yield (organisation, period), size, JSON, [whole]
         else:
-            yield (organisation, period), size, *packed(sorted_rows[at : at + size].drop(PLACE))
+            yield (organisation, period), size, *packed(with_columns_of(sorted_rows[at : at + size], columns))
         at += size
 
 
