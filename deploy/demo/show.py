@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 from rich.console import Console
 
+from deploy import memory
 from deploy.demo import checks, load
 from deploy.demo.organisations import homes
 from deploy.demo.roles import ALL_SCOPES, ROLES, Role
@@ -39,6 +40,7 @@ def show(data_dir: Path, *, port: int, empty: bool, over_kafka: bool, leave: boo
         _write_handle(data_dir, platform.base_url, credentials)
         out.print(f"Serving at [bold]{platform.base_url}[/]; credentials are in {data_dir / 'demo.json'}")
         whole = _filled(platform.base_url, credentials, empty=empty, out=out)
+        memory.give_back()
         if leave:
             return 0 if whole else 1
         _say_what_to_try(platform.base_url, data_dir, out)
