@@ -2,6 +2,7 @@
 
 Owns        return versions as received, cells and their history (database `measures`)
 Publishes   CellsChanged, SignalDetected
-Listens to  MeasurePublished, TargetSet, OrganisationChanged, FeedPublished, AnnotationSet, ReturnPublished
+Listens to  MeasurePublished, TargetSet, OrganisationChanged, FeedPublished, AnnotationSet, ReturnPublished,
+            SubmissionCompleted
 Does not    accept rows (ingest) or decide what is measured (programmes)
 """

@@ -1,7 +1,8 @@
-"""What measures hears: the registry's definitions, feeds, targets, organisations and annotations, and every return."""
+"""What measures hears: the registry's definitions, feeds, targets, organisations and annotations, every return, and
+what was sent of which nothing stands."""
 
 from services.measures import commands
-from shared.contracts.ingest import ReturnPublished
+from shared.contracts.ingest import ReturnPublished, SubmissionCompleted
 from shared.contracts.programmes import (
     AnnotationSet,
     FeedPublished,
@@ -18,4 +19,5 @@ HANDLERS: Handlers = {
     TargetSet: commands.adopt_targets,
     AnnotationSet: commands.adopt_annotations,
     ReturnPublished: commands.apply_returns,
+    SubmissionCompleted: commands.note_quarantined,
 }

@@ -146,6 +146,17 @@ class Signal(Base):
     resolved_at: Mapped[datetime | None]
 
 
+class QuarantinedReturn(Recorded, Base):
+    """A return of which rows were sent, every one was rejected, and of which nothing stood."""
+
+    __tablename__ = "quarantined_return"
+    __table_args__ = (_one_current("quarantined_return", "feed", "organisation", "period"),)
+
+    feed: Mapped[str] = mapped_column(Text)
+    organisation: Mapped[str] = mapped_column(Text, index=True)
+    period: Mapped[str] = mapped_column(Text)
+
+
 class Definition(Recorded, Base):
     """A measure as the registry published it: each version for as long as it was the newest."""
 

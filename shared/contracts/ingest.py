@@ -49,6 +49,8 @@ class SubmissionCompleted(Event, frozen=True, kw_only=True):
     """A submission was dealt with; `rows` counts what became of its rows and `returns` lists what it changed.
 
     `organisations` are all that its rows are about, rejected ones too; empty where they are too many or none is known.
+    `quarantined` lists the returns (organisation and period) of which it had rows, every one was rejected, and of which
+    no version stands.
     """
 
     TYPE = "nhs.psip.ingest.submission-completed.v1"
@@ -64,6 +66,7 @@ class SubmissionCompleted(Event, frozen=True, kw_only=True):
     faults_total: int
     returns: list[dict[str, Any]]
     organisations: list[str] = []
+    quarantined: list[dict[str, Any]] = []
     completed_at: Instant
 
 

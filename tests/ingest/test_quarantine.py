@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.ingest.builders import an_organisation, as_csv, some_births, some_counts
 from tests.ingest.conftest import Ingest
@@ -190,3 +191,28 @@ def test_what_was_withheld_is_not_taken_for_a_value(ingest: Ingest) -> None:
     receipt = ingest.send(as_csv(some_births(1, baby_local_id="[withheld]")), "births").json()
     assert receipt["rows"]["rejected"] == 1
     assert "withheld-value" in {fault["code"] for fault in receipt["faults"]}
+
+
+def completed(ingest: Ingest) -> list[list[dict[str, str]]]:
+    """The returns that each submission told of as quarantined."""
+    with ingest.database.session() as session:
+        rows = session.execute(
+            text(
+                "select convert_from(body, 'utf8')::jsonb -> 'quarantined' from outbox "
+                "where topic like 'ingest.submissions%' order by position"
+            )
+        )
+        return list(rows.scalars())
+
+
+def test_a_return_of_which_nothing_stands_is_told_as_quarantined(ingest: Ingest) -> None:
+    wrong = some_counts(months=2, organisation="RGN")
+    for row in wrong:
+        row["numerator"] = row["denominator"] + 1
+    right = some_counts(months=1, organisation="RGN")
+
+    for rows in (wrong, right, wrong):
+        ingest.send(as_csv(rows))
+
+    first, second = ({"organisation": "RGN", "period": row["period"]} for row in wrong)
+    assert completed(ingest) == [[first, second], [], [second]]

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from services.measures.queries.series import chart, series
+from shared.contracts.ingest import SubmissionCompleted
+from shared.messaging.outbox import new_id
 from tests.measures.builders import (
     BIRTHS_FEED,
     COUNTS_FEED,
@@ -149,6 +151,27 @@ def test_a_return_that_fails_a_quality_gate_is_of_low_quality_and_no_part_of_its
     assert own["failed"] == ["gestation is filled in: 80% of 100 rows, 90% needed"]
     assert (icb["status"], icb["numerator"], icb["denominator"], icb["completeness"]) == ("value", 5, 50, 1.0)
     assert icb["failed"] == ["RGT: gestation is filled in: 80% of 100 rows, 90% needed"]
+
+
+def test_a_return_of_which_every_row_was_rejected_is_quarantined_until_one_lands(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=8, term=92)))
+
+    def statuses() -> list[str]:
+        return [one["status"] for one in measures.ask(series, first="2026-01", last="2026-02")["items"]]
+
+    measures.hear(rejected("2026-01"), rejected("2026-02"))
+    assert statuses() == ["value", "quarantined"]
+
+    measures.hear(a_return(some_births(preterm=1, term=9, month="2026-02"), period="2026-02"))
+    assert statuses() == ["value", "value"]
+
+
+def rejected(period: str) -> SubmissionCompleted:
+    return SubmissionCompleted(
+        id=new_id(), feed="births", submitted_by="a-supplier", status="rejected", rows={}, faults_total=1, returns=[],
+        quarantined=[{"organisation": "RGT", "period": period}], completed_at=datetime.now(UTC),
+    )  # fmt: skip
 
 
 def test_an_aggregate_says_what_those_missing_could_make_of_it(measures: Measures) -> None:

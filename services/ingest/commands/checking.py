@@ -62,7 +62,8 @@ class Checked:
     waiting: list[pl.DataFrame] = field(default_factory=list)
     faults: Pieces = field(default_factory=Pieces)
     rejected: Pieces = field(default_factory=Pieces)
-    quarantined: set[str] = field(default_factory=set)
+    quarantined: set[tuple[str, str | None]] = field(default_factory=set)
+    """The returns (organisation and period) that rejected rows are of, where the rows say so."""
     errors_of_file: set[str] = field(default_factory=set)
     """The codes of errors on no line, which reject every row."""
     mended: list[pl.DataFrame] = field(default_factory=list)
@@ -174,7 +175,7 @@ def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked,
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
         refused = sealing.sealed(verdict.refused)
-        checked.quarantined.update(refused[ORGANISATION].drop_nulls().unique())
+        checked.quarantined.update(refused.select(ORGANISATION, PERIOD).drop_nulls(ORGANISATION).unique().iter_rows())
         checked.rejected.add(
             parquet_of(
                 _quarantined(with_seals(rejected, refused, feed), refused, verdict.faults, checked.errors_of_file)

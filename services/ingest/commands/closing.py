@@ -15,7 +15,7 @@ from services.ingest.models import Submission, SubmissionPart
 from services.ingest.queries.receipts import facts
 from services.ingest.queries.reference import Known
 from shared.contracts.ingest import SubmissionCompleted
-from shared.db import now
+from shared.db import driver, now
 from shared.messaging.outbox import publish
 
 MOST_TOLD = 1000  # organisations and returns that an event names
@@ -43,7 +43,7 @@ def close(
     submission.organisations = sorted(
         {code for code, _ in checked.sorter.returns()} | {code for code, _ in effect.returns}
     )
-    submission.quarantined = sorted(checked.quarantined)
+    submission.quarantined = sorted({code for code, _ in checked.quarantined})
     submission.status = status_of(submission)
     submission.completed_at = now()
     for waiting in checked.waiting:
@@ -56,7 +56,8 @@ def close(
         packer = zstandard.ZstdCompressor(level=1)
         _keep(session, submission.id, "original", (packer.compress(chunk) for chunk in body.chunks()))
     chain(session, submission, "received")
-    publish(session, [_completed(submission, effect)], source="ingest")
+    nothing = _of_which_nothing_stands(session, submission.feed, checked.quarantined)
+    publish(session, [_completed(submission, effect, nothing)], source="ingest")
 
 
 def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[bytes]) -> None:
@@ -66,7 +67,24 @@ def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[byte
         )
 
 
-def _completed(submission: Submission, effect: Effect) -> SubmissionCompleted:
+def _of_which_nothing_stands(session: Session, feed: str, places: set[tuple[str, str | None]]) -> list[dict[str, str]]:
+    """Of these returns those that have no version: nothing of them landed now or before."""
+    dated = sorted((code, period) for code, period in places if period is not None)
+    if not dated:
+        return []
+    found = driver(session).execute(
+        """
+        select place.organisation, place.period
+        from unnest(%s::text[], %s::text[]) as place(organisation, period)
+        left join "return" one on one.feed = %s and one.organisation = place.organisation and one.period = place.period
+        where one.current_id is null order by 1, 2 limit %s
+        """,
+        (*map(list, zip(*dated, strict=True)), feed, MOST_TOLD),
+    )
+    return [{"organisation": code, "period": period} for code, period in found]
+
+
+def _completed(submission: Submission, effect: Effect, quarantined: list[dict[str, str]]) -> SubmissionCompleted:
     told = facts(submission)
     return SubmissionCompleted(
         id=submission.id,
@@ -78,6 +96,7 @@ def _completed(submission: Submission, effect: Effect) -> SubmissionCompleted:
         faults_total=submission.faults_total,
         returns=[{"organisation": code, "period": period} for code, period in effect.returns[:MOST_TOLD]],
         organisations=_about(submission),
+        quarantined=quarantined,
         completed_at=submission.completed_at,
     )
 

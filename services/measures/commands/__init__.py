@@ -8,7 +8,7 @@ from services.measures.commands.registry import (
     adopt_organisations,
     adopt_targets,
 )
-from services.measures.commands.returns import apply_returns
+from services.measures.commands.returns import apply_returns, note_quarantined
 from services.measures.commands.verify import Difference, verify
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "adopt_organisations",
     "adopt_targets",
     "apply_returns",
+    "note_quarantined",
     "preview",
     "verify",
 ]

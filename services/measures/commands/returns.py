@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.measures.commands.cells import recompute
 from services.measures.commands.computing import Touched
 from services.measures.models import ReturnVersion
-from shared.contracts.ingest import ReturnPublished
+from shared.contracts.ingest import ReturnPublished, SubmissionCompleted
 from shared.contracts.periods import Period
 from shared.db import driver, now
 
@@ -23,7 +23,44 @@ def apply_returns(session: Session, events: Sequence[ReturnPublished]) -> None:
     """Keep what came; make current what is whole and newer than what was; recompute exactly what that touches."""
     _keep(session, events)
     adopted = _adopt(session, sorted({event.version_id for event in events}))
+    _no_longer_quarantined(session, adopted)
     recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
+
+
+def note_quarantined(session: Session, events: Sequence[SubmissionCompleted]) -> None:
+    """Note the returns that were sent and of which nothing stands, unless a version came in the meantime."""
+    told = [(event.feed, *place, event.completed_at) for event in events for place in map(_place, event.quarantined)]
+    if told:
+        driver(session).execute(
+            """
+            insert into quarantined_return (feed, organisation, period, recorded_at)
+            select feed, organisation, period, max(at)
+            from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) as told(feed, organisation, period, at)
+            where not exists (
+                select 1 from return_version stands where stands.feed = told.feed
+                   and stands.organisation = told.organisation and stands.period = told.period
+                   and stands.applied_at is not null and stands.replaced_at is null
+            )
+            group by feed, organisation, period on conflict do nothing
+            """,
+            tuple(map(list, zip(*told, strict=True))),
+        )
+
+
+def _place(told: dict[str, Any]) -> tuple[str, str]:
+    return told["organisation"], told["period"]
+
+
+def _no_longer_quarantined(session: Session, adopted: Sequence[Any]) -> None:
+    driver(session).execute(
+        """
+        update quarantined_return set superseded_at = now()
+        from unnest(%s::text[], %s::text[], %s::text[]) as came(feed, organisation, period)
+        where quarantined_return.feed = came.feed and quarantined_return.organisation = came.organisation
+          and quarantined_return.period = came.period and superseded_at is null
+        """,
+        ([one.feed for one in adopted], [one.organisation for one in adopted], [one.period for one in adopted]),
+    )
 
 
 def _keep(session: Session, events: Sequence[ReturnPublished]) -> None:

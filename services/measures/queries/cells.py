@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.measures.models import Change
+from services.measures.models import Change, QuarantinedReturn
 from services.measures.queries.organisations import Membership
 from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
@@ -37,7 +37,8 @@ Hidden = dict[str, set[str]]
 class Known:
     """The figures found: of which grain, in which periods there was a nil return, the instants of dated events.
 
-    `hidden` are, by period, the strata of an aggregate that its members' figures forbid under a policy of disclosure.
+    `quarantined` are the periods of which an organisation sent rows and nothing stood. `hidden` are, by period, the
+    strata of an aggregate that its members' figures forbid under a policy of disclosure.
     """
 
     figures: list[Figure]
@@ -47,6 +48,7 @@ class Known:
     first: Period | None
     last: Period | None
     hidden: dict[str, Hidden] = field(default_factory=dict)
+    quarantined: frozenset[str] = frozenset()
 
 
 def stand(session: Session, known_at: datetime | None) -> Stand:
@@ -87,8 +89,22 @@ def known(
         grain=grain,
         first=first or (periods[0] if periods else None),
         last=last or (periods[-1] if periods else None),
+        quarantined=frozenset() if aggregate else _quarantined(session, definition, members, at),
         hidden=_hidden(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
     )
+
+
+def _quarantined(
+    session: Session, definition: Definition, members: Sequence[Membership], at: datetime | None
+) -> frozenset[str]:
+    found = session.scalars(
+        select(QuarantinedReturn.period).where(
+            QuarantinedReturn.feed.in_({half.feed for half in definition.halves}),
+            QuarantinedReturn.organisation.in_([one.code for one in members]),
+            QuarantinedReturn.known(at),
+        )
+    )
+    return frozenset(found)
 
 
 def _hidden(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[str, Hidden]:

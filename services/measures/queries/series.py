@@ -147,7 +147,7 @@ def _items(
     states: dict[str, ReturnState] = dict.fromkeys(known.nil, "nil")
     there = {figure.period for figure in known.figures}
     states |= {
-        one.text: absent(one, definition.window, today=today)
+        one.text: "quarantined" if one.text in known.quarantined else absent(one, definition.window, today=today)
         for one in known.first.until(known.last)
         if one.text not in there
     }

@@ -10,7 +10,8 @@ revision = "0001"
 down_revision = None
 
 
-TOLD = ("change", "signal", "feed", "definition", "organisation", "edge", "succession", "target", "annotation")
+TOLD = ("change", "signal", "feed", "definition", "organisation", "edge", "succession", "target", "annotation",
+        "quarantined_return")  # fmt: skip
 
 
 def upgrade() -> None:
@@ -72,6 +73,24 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_change")),
+    )
+    op.create_table(
+        "quarantined_return",
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("organisation", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantined_return")),
+    )
+    op.create_index(op.f("ix_quarantined_return_organisation"), "quarantined_return", ["organisation"], unique=False)
+    op.create_index(
+        "uq_quarantined_return_current",
+        "quarantined_return",
+        ["feed", "organisation", "period"],
+        unique=True,
+        postgresql_where=sa.text("superseded_at is null"),
     )
     op.create_table(
         "definition",
@@ -281,6 +300,7 @@ def downgrade() -> None:
     op.drop_table("inbox")
     op.drop_table("feed")
     op.drop_table("definition")
+    op.drop_table("quarantined_return")
     op.drop_table("change")
     op.drop_index("uq_cell_current", table_name="cell", postgresql_where=sa.text("known_to is null"))
     op.drop_index("ix_cell_organisation", table_name="cell", postgresql_where=sa.text("known_to is null"))
