@@ -15,14 +15,17 @@ from services.ingest.problems import UnknownSubmission
 from services.ingest.queries import kept, receipts
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, OURS
+from shared import media
 from shared.db import Database, Session
+from shared.media import sent_as
 from shared.problems import problems
 
 router = APIRouter(prefix="/v1/submissions/{submission_id}", tags=["Ingest"], responses=problems(UnknownSubmission))
 CSV = "text/csv; charset=utf-8"
+FORMATS = (media.CSV, "application/json", media.NDJSON, media.PARQUET, media.XLSX, "application/octet-stream")
 
 
-@router.get("/faults")
+@router.get("/faults", response_class=Response, responses=sent_as(media.NDJSON, media.CSV))
 def list_faults(
     request: Request,
     session: Session,
@@ -36,10 +39,10 @@ def list_faults(
     frames = _frames(request.app.state.database, submission_id, kept.FAULTS)
     if form == "csv":
         return StreamingResponse(_as_csv(frames), media_type=CSV)
-    return StreamingResponse(_as_ndjson(frames), media_type="application/x-ndjson")
+    return StreamingResponse(_as_ndjson(frames), media_type=media.NDJSON)
 
 
-@router.get("/rejected")
+@router.get("/rejected", response_class=Response, responses=sent_as(media.CSV))
 def get_rejected(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
@@ -55,7 +58,7 @@ def get_rejected(
     return StreamingResponse(_as_csv(told, names), media_type=CSV)
 
 
-@router.get("/annotated")
+@router.get("/annotated", response_class=Response, responses=sent_as(media.CSV))
 def get_annotated(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:
@@ -65,7 +68,7 @@ def get_annotated(
     return StreamingResponse(_as_csv(_annotated(request.app.state.database, one), names), media_type=CSV)
 
 
-@router.get("/original")
+@router.get("/original", response_class=Response, responses=sent_as(*FORMATS))
 def get_original(
     request: Request, session: Session, caller: MayRead, known: WhatIsKnown, submission_id: SubmissionId
 ) -> Response:

@@ -31,7 +31,8 @@ KINDS = ("region", "icb", "hin", "trust", "site", "care_home_provider", "care_ho
 
 @router.get(
     "/v1/funnels/{measure}",
-    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod, NotComparable),
+    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod, NotComparable)
+    | schemas.answers(schemas.Funnel, "csv", "parquet"),
 )
 def get_funnel(
     request: Request,
@@ -56,7 +57,8 @@ def get_funnel(
 
 @router.get(
     "/v1/inequalities/{measure}/{organisation}",
-    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod),
+    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod)
+    | schemas.answers(schemas.Inequalities, "csv", "parquet"),
 )
 def get_inequalities(
     request: Request,
@@ -75,7 +77,7 @@ def get_inequalities(
     return forms.table(request, answer, form=form, name=f"{measure}-{organisation}-{by}")
 
 
-@router.get("/v1/matrix", responses=problems(UnknownOrganisation))
+@router.get("/v1/matrix", responses=problems(UnknownOrganisation) | schemas.answers(schemas.Matrix, "csv", "parquet"))
 def get_matrix(
     request: Request,
     session: Session,
@@ -91,7 +93,7 @@ def get_matrix(
     return forms.table(request, answer, form=form, name="matrix")
 
 
-@router.get("/v1/signals", responses=problems(UnknownOrganisation) | {200: {"model": schemas.Signals}})
+@router.get("/v1/signals", responses=problems(UnknownOrganisation) | schemas.answers(schemas.Signals, "csv", "parquet"))
 def list_signals(
     request: Request,
     session: Session,

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from polars.io.plugins import register_io_source
 from starlette.background import BackgroundTask
 
-from services.measures import queries
+from services.measures import queries, schemas
 from services.measures.api import forms
 from services.measures.api.parameters import AskedBy, MeasurePath
 from services.measures.problems import UnknownMeasure
@@ -27,7 +27,11 @@ router = APIRouter(tags=["Measures"])
 Form = Literal["csv", "parquet"]
 
 
-@router.get("/v1/exports/{measure}", responses=problems(UnknownMeasure), response_class=StreamingResponse)
+@router.get(
+    "/v1/exports/{measure}",
+    responses=problems(UnknownMeasure) | schemas.table(schemas.ExportRow, "csv", "parquet"),
+    response_class=StreamingResponse,
+)
 def export_measure(
     request: Request,
     session: Session,

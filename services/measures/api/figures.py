@@ -31,7 +31,8 @@ router = APIRouter(tags=["Measures"])
 
 @router.get(
     "/v1/series",
-    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod) | {200: {"model": schemas.Series}},
+    responses=problems(UnknownMeasure, UnknownOrganisation, InvalidPeriod)
+    | schemas.answers(schemas.Series, "csv", "parquet"),
 )
 def get_series(
     request: Request,
@@ -53,7 +54,8 @@ def get_series(
 
 @router.get(
     "/v1/charts/{measure}/{organisation}",
-    responses=problems(UnknownMeasure, UnknownOrganisation) | {200: {"model": schemas.Chart}},
+    responses=problems(UnknownMeasure, UnknownOrganisation)
+    | schemas.answers(schemas.Chart, "svg", "png", "vega-lite", "csv"),
 )
 def get_chart(
     request: Request,
@@ -78,7 +80,11 @@ def get_chart(
     return forms.chart(request, resource, form=form)
 
 
-@router.get("/v1/explain", responses=problems(UnknownMeasure, UnknownOrganisation, NoSuchFigure, InvalidPeriod))
+@router.get(
+    "/v1/explain",
+    responses=problems(UnknownMeasure, UnknownOrganisation, NoSuchFigure, InvalidPeriod)
+    | schemas.answers(schemas.Explanation),
+)
 def explain_figure(
     request: Request,
     session: Session,

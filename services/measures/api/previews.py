@@ -6,7 +6,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict
 
-from services.measures import commands, queries
+from services.measures import commands, queries, schemas
 from services.measures.problems import InvalidDefinition
 from services.measures.rules.feeds import InvalidDefinition as CannotBeComputed
 from shared.db import Session, now
@@ -23,7 +23,7 @@ class Draft(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-@router.post("/v1/measures/{id}/preview", responses=problems(InvalidDefinition))
+@router.post("/v1/measures/{id}/preview", responses=problems(InvalidDefinition) | schemas.answers(schemas.Preview))
 def preview_measure(
     session: Session,
     caller: MayWrite,

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.measures import schemas
 from services.measures.problems import InvalidSeries, InvalidStatistic
 from services.measures.rules import cusum, funnel, indicators, inequality, spc
 from services.measures.rules.invalid import InvalidRow
-from services.measures.schemas import whole_schema
 from shared.principal import Principal, Requires
 from shared.problems import problems
 
@@ -34,7 +34,7 @@ _SPC_SCHEMA: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": whole_schema(spc.Request),
+                "schema": schemas.whole_schema(spc.Request),
                 "example": {
                     "series": [
                         {
@@ -53,13 +53,19 @@ _SPC_SCHEMA: dict[str, Any] = {
 _SPC_ANSWER: dict[str, Any] = {
     "type": "object",
     "required": ["series"],
-    "properties": {"series": {"type": "array", "items": whole_schema(spc.Answer)}},
+    "properties": {"series": {"type": "array", "items": schemas.whole_schema(spc.Answer)}},
+}
+_SPC_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Every series judged, in the order they were sent.",
+        "content": {"application/json": {"schema": _SPC_ANSWER, "example": schemas.example("SpcAnswer")}},
+    }
 }
 
 
 @router.post(
     "/spc",
-    responses=problems(InvalidSeries) | {200: {"content": {"application/json": {"schema": _SPC_ANSWER}}}},
+    responses=problems(InvalidSeries) | _SPC_ANSWERS,
     openapi_extra=_SPC_SCHEMA,
 )
 def compute_spc(caller: MayRead, body: Annotated[bytes, Depends(whole_body)]) -> Response:
@@ -142,7 +148,7 @@ def _json(answer: Any) -> Response:
     return Response(orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
 
 
-@router.post("/intervals", responses=problems(InvalidStatistic))
+@router.post("/intervals", responses=problems(InvalidStatistic) | schemas.answers(schemas.IntervalsAnswer))
 def compute_intervals(caller: MayRead, body: IntervalsRequest) -> Response:
     """Figures with confidence intervals: Wilson, exact and Byar's, Student, Dobson."""
     with _pointing():
@@ -150,21 +156,21 @@ def compute_intervals(caller: MayRead, body: IntervalsRequest) -> Response:
         return _json({"rows": found})
 
 
-@router.post("/funnel", responses=problems(InvalidStatistic))
+@router.post("/funnel", responses=problems(InvalidStatistic) | schemas.answers(schemas.FunnelAnswer))
 def compute_funnel(caller: MayRead, body: FunnelRequest) -> Response:
     """A funnel with overdispersion: target, limits and outliers by group."""
     with _pointing():
         return _json(funnel.funnel(**body.model_dump()))
 
 
-@router.post("/inequality", responses=problems(InvalidStatistic))
+@router.post("/inequality", responses=problems(InvalidStatistic) | schemas.answers(schemas.InequalityAnswer))
 def compute_inequality(caller: MayRead, body: InequalityRequest) -> Response:
     """Slope and relative index of inequality, with confidence limits by simulation."""
     with _pointing():
         return _json(inequality.inequality(**body.model_dump()))
 
 
-@router.post("/cusum", responses=problems(InvalidStatistic))
+@router.post("/cusum", responses=problems(InvalidStatistic) | schemas.answers(schemas.CusumAnswer))
 def compute_cusum(caller: MayRead, body: CusumRequest) -> Response:
     """VLAD and risk-adjusted CUSUM, with the cases at which they signal."""
     with _pointing():

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from services.measures import queries
+from services.measures import queries, schemas
 from services.measures.api.parameters import AskedBy, MaybeOrganisation
 from services.measures.problems import UnknownOrganisation, UnknownTarget
 from shared.caching import answer_with_etag
@@ -14,7 +14,10 @@ from shared.problems import problems
 router = APIRouter(tags=["Measures"])
 
 
-@router.get("/v1/targets/{id}/progress", responses=problems(UnknownTarget, UnknownOrganisation))
+@router.get(
+    "/v1/targets/{id}/progress",
+    responses=problems(UnknownTarget, UnknownOrganisation) | schemas.answers(schemas.TargetProgress),
+)
 def get_progress(
     request: Request,
     session: Session,

@@ -56,7 +56,8 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
     }
     if not row.measure:
         reason = goals.goal(target, (), None)
-        return {**stated(session, asked, []), **said, **_UNKNOWN, "status": target.get("status"), "notices": [reason]}
+        nothing = {"definition_version": None, **_UNKNOWN, "status": target.get("status"), "notices": [reason]}
+        return {**stated(session, asked, []), **said, **nothing}
     question = Question(row.measure, place.code, asked.caller, known_at=asked.known_at, basis=asked.basis)
     found = find(session, question)
     goal = goals.goal(target, found.items, found.definition)
@@ -75,6 +76,7 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
 
 _UNKNOWN: Mapping[str, Any] = {
     "baseline": None, "value": None, "direction": None, "trajectory": [], "now": None, "prospect": None,
+    "unit": None, "variation": None, "assurance": None, "summary": None,
 }  # fmt: skip
 
 

@@ -13,12 +13,12 @@ from services.programmes.rules.feed_guide import html_guide
 from services.programmes.rules.feed_workbook import xlsx_template
 from shared.caching import answer_with_etag
 from shared.db import Session
+from shared.media import CSV, XLSX, sent_as
 from shared.paging import Cursor, Limit
 from shared.problems import problems
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses=problems(UnknownFeed))
 FeedId = Annotated[str, Path(description="The feed's id, such as births.")]
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @router.get("", response_model=schemas.Feeds)
@@ -42,7 +42,7 @@ def get_feed(request: Request, feed: FeedId, _: MayRead, session: Session, known
     return answer_with_etag(request, queries.feeds.one(session, feed, known_at=known_at))
 
 
-@router.get("/{feed}/schema")
+@router.get("/{feed}/schema", response_class=Response, responses=sent_as("application/schema+json"))
 def get_feed_schema(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """JSON Schema of one row."""
     return answer_with_etag(
@@ -56,21 +56,21 @@ def get_feed_table_schema(request: Request, feed: FeedId, _: MayRead, session: S
     return answer_with_etag(request, table_schema(queries.feeds.spec(session, feed)))
 
 
-@router.get("/{feed}/template.csv")
+@router.get("/{feed}/template.csv", response_class=Response, responses=sent_as(CSV))
 def get_feed_csv_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """A CSV file to fill in."""
     content = csv_template(queries.feeds.spec(session, feed)).encode()
     return answer_with_etag(request, content, media_type="text/csv; charset=utf-8", headers=_file(f"{feed}.csv"))
 
 
-@router.get("/{feed}/template.xlsx")
+@router.get("/{feed}/template.xlsx", response_class=Response, responses=sent_as(XLSX))
 def get_feed_xlsx_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """A workbook to fill in, with lists to choose from."""
     content = xlsx_template(queries.feeds.spec(session, feed))
     return answer_with_etag(request, content, media_type=XLSX, headers=_file(f"{feed}.xlsx"))
 
 
-@router.get("/{feed}/guide")
+@router.get("/{feed}/guide", response_class=Response, responses=sent_as("text/html"))
 def get_feed_guide(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """The feed explained for people, as a page."""
     content = html_guide(queries.feeds.spec(session, feed)).encode()
