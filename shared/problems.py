@@ -158,6 +158,10 @@ def _step(step: object) -> str:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's word for a body that it cannot read as text
+        detail = "the body cannot be read as what its Content-Type says"
+        wrong = {"pointer": "/", "message": "is not in UTF-8, or is nested too deeply"}
+        return answer(InvalidRequest(detail, errors=[wrong]), request_id=request_id(request))
     known = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 422: InvalidRequest, 503: Unavailable}
     problem = known.get(error.status_code, Problem)(str(error.detail), headers=error.headers)
     doc = document(problem, request_id=request_id(request))
