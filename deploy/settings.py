@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from deploy import secrets
 from deploy.databases import service_url
+from gateway.access.issuers import OutsideIssuer
 from gateway.settings import GatewaySettings
 from services.ingest.settings import IngestSettings
 from services.measures.settings import MeasuresSettings
@@ -45,6 +46,9 @@ class Environment(BaseSettings):
     allowed_origins: str | None = Field(
         default=None, description="Origins whose pages may call from a browser, with spaces between."
     )
+    issuers: tuple[OutsideIssuer, ...] = Field(
+        default=(), description="Outside issuers (OpenID Connect) whose tokens are believed, as a JSON list."
+    )
     sandbox: bool = Field(default=False, description="For trying things out; never in production.")
     log_level: str = "INFO"
     ingest_rows_per_minute: int = Field(
@@ -76,6 +80,7 @@ class Environment(BaseSettings):
             upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
             public_url=self.public_url,
             allowed_origins=tuple((self.allowed_origins or "").split()),
+            issuers=self.issuers,
             sandbox=self.sandbox,
         )
 

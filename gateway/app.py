@@ -14,6 +14,8 @@ import gateway
 from gateway import documentation
 from gateway.access import api as access
 from gateway.access.audit import AuditLog
+from gateway.access.client_keys import ClientKeys
+from gateway.access.issuers import Issuers
 from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
 from gateway.conformance import api as conformance
@@ -23,12 +25,13 @@ from gateway.door import Door
 from gateway.limits import Limits
 from gateway.live import api as live
 from gateway.live.hub import Hub
-from gateway.live.webhooks import addresses
 from gateway.live.webhooks import api as webhooks
 from gateway.live.webhooks.queries import waiting_deliveries
 from gateway.live.webhooks.signatures import Signatures
 from gateway.openapi import Documents
 from gateway.origins import Origins
+from gateway.outward import addresses
+from gateway.outward.documents import fetch
 from gateway.pages import api as pages
 from gateway.proxy import Proxy
 from gateway.routes import Routes
@@ -66,7 +69,15 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     proxy = Proxy(settings.upstreams, public_url=settings.issuer)
     roster, audit = Roster(database), AuditLog(database)
     hub = Hub(database, roster.admits)
-    visitors = Visitors(tokens, roster, Signer(settings.principal_private_key.get_secret_value()))
+    from_outside = partial(fetch, resolve=addresses.look_up, sandbox=settings.sandbox)
+    fetching = anyio.CapacityLimiter(access.FETCHING_AT_ONCE)
+    visitors = Visitors(
+        tokens,
+        roster,
+        Signer(settings.principal_private_key.get_secret_value()),
+        issuers=Issuers(settings.issuers, from_outside),
+        fetching=fetching,
+    )
     ledger = Ledger() if settings.sandbox else None
     door = Middleware(
         Door,
@@ -116,6 +127,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app.state.looking_up = anyio.CapacityLimiter(webhooks.LOOKING_UP_AT_ONCE)
     app.state.documents, app.state.going, app.state.proxy = Documents(proxy), going, proxy
     app.state.ledger = ledger
+    app.state.client_keys, app.state.fetching = ClientKeys(from_outside), fetching
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
 

@@ -19,6 +19,7 @@ from gateway.live.webhooks.description import described
 from gateway.pool import Patience
 from gateway.problems import (
     AccessUncertain,
+    AmbiguousAddress,
     AnswerTooLate,
     BrokenAnswer,
     ServiceUnreachable,
@@ -36,6 +37,7 @@ FRESH_SECONDS = 300.0
 RETRY_SECONDS = 5.0  # how soon a service that did not answer is asked again
 LARGEST_DOCUMENT = 16_000_000
 EVERYWHERE = (InvalidRequest, TooManyRequests)
+WITH_A_NAME_IN_THE_PATH = (AmbiguousAddress,)
 WITH_A_TOKEN = (Unauthenticated, AccessUncertain)
 WITH_A_SCOPE = (Forbidden,)
 BEHIND_THE_DOOR = (BrokenAnswer, ServiceUnreachable, AnswerTooLate)
@@ -176,6 +178,7 @@ def _as_the_table_says(operation: Document, row: Row, need: str) -> Document:
     operation["security"] = [] if need == PUBLIC else [{"oauth2": scopes}]
     common = (
         *EVERYWHERE,
+        *(WITH_A_NAME_IN_THE_PATH if "{" in row.path else ()),
         *(WITH_A_TOKEN if need != PUBLIC else ()),
         *(WITH_A_SCOPE if scopes else ()),
         *(BEHIND_THE_DOOR if row.service != GATEWAY else ()),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 import orjson
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from gateway.access.issuers import OutsideIssuer, told_apart
 from gateway.origins import origin
 from gateway.routes import SERVICES
 from shared.settings import ServiceSettings
@@ -26,6 +27,9 @@ class GatewaySettings(ServiceSettings):
     webhook_key: SecretStr = Field(description="What the secrets of webhooks are made with.")
     earlier_token_keys: tuple[str, ...] = Field(
         default=(), description="Public keys (JWK, JSON) whose tokens are still believed while a new key takes over."
+    )
+    issuers: Annotated[tuple[OutsideIssuer, ...], AfterValidator(told_apart)] = Field(
+        default=(), description="Outside issuers (OpenID Connect) whose tokens are believed, and what these give."
     )
     token_audience: str = Field(default="psip", description="The `aud` of access tokens.")
     token_seconds: int = Field(default=600, ge=60, le=3600, description="How long an access token lives.")

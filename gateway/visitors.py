@@ -5,9 +5,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+import anyio
+import anyio.to_thread
+
+from gateway.access.issuers import Issuers
 from gateway.access.jose import NotVerified
+from gateway.access.remote import KeysUnavailable
 from gateway.access.roster import Roster
-from gateway.access.tokens import Tokens
+from gateway.access.tokens import AccessToken, Tokens
+from gateway.problems import AccessUncertain
 from shared.principal import LIFE_SECONDS, Principal, Signer
 from shared.problems import Unauthenticated
 
@@ -23,14 +29,22 @@ class Visitor:
 
 
 class Visitors:
-    """Turns `Authorization` headers into visitors. Only tokens that we signed are remembered, so nobody can fill it."""
+    """Turns `Authorization` headers into visitors. Only tokens found good are remembered, so nobody can fill it."""
 
     REMEMBERED = 20_000
 
     def __init__(
-        self, tokens: Tokens, roster: Roster, signer: Signer, *, clock: Callable[[], float] = time.time
+        self,
+        tokens: Tokens,
+        roster: Roster,
+        signer: Signer,
+        *,
+        issuers: Issuers,
+        fetching: anyio.CapacityLimiter,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._tokens, self._roster, self._signer, self._clock = tokens, roster, signer, clock
+        self._issuers, self._fetching = issuers, fetching
         self._known: dict[bytes, Visitor] = {}
 
     async def identify(self, authorization: bytes | None) -> Visitor:
@@ -39,7 +53,7 @@ class Visitors:
             raise Unauthenticated(
                 "this needs an access token: POST /oauth2/token gives one", headers={"WWW-Authenticate": "Bearer"}
             )
-        visitor = self._known.get(authorization) or self._read(authorization)
+        visitor = self._known.get(authorization) or await self._read(authorization)
         if visitor.expires <= self._clock():
             self._known.pop(authorization, None)
             raise _invalid("the access token has expired")
@@ -60,18 +74,31 @@ class Visitors:
             visitor.principal_until = now + LIFE_SECONDS / 2
         return visitor.signed
 
-    def _read(self, authorization: bytes) -> Visitor:
+    async def _read(self, authorization: bytes) -> Visitor:
         scheme, _, token = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
             raise _invalid("the Authorization header must be: Bearer, a space, the access token")
         try:
-            read = self._tokens.read(token.decode("ascii"), now=self._clock())
+            read = await self._believed(token.decode("ascii"))
+        except KeysUnavailable as error:
+            raise AccessUncertain(
+                "the keys of the token's issuer cannot be had", headers={"Retry-After": "30"}
+            ) from error
         except (NotVerified, UnicodeDecodeError) as error:
             raise _invalid("the access token is not good: ask for a new one") from error
         if len(self._known) >= self.REMEMBERED:
             self._forget()
         visitor = self._known[authorization] = Visitor(read.principal, read.generation, read.expires)
         return visitor
+
+    async def _believed(self, token: str) -> AccessToken:
+        """What a token of ours, or of an outside issuer, says. Raises NotVerified or KeysUnavailable."""
+        issuer = self._issuers.of(token)
+        if issuer is None:
+            return self._tokens.read(token, now=self._clock())
+        if issuer.due(token):
+            await anyio.to_thread.run_sync(issuer.prepare, token, limiter=self._fetching)
+        return issuer.read(token, now=self._clock())
 
     async def _ask_again(self, visitor: Visitor) -> None:
         """A token that the roster does not know may be newer than the roster: look once more."""

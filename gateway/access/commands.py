@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from gateway.access import queries, schemas, secrets
 from gateway.access.audit import record
+from gateway.access.client_keys import CLIENT_ALGORITHMS
 from gateway.access.jose import Keys, UnusableKeys
 from gateway.access.models import Client, ClientSecret
 from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient
+from gateway.outward.addresses import NotCallable, target
 from gateway.routes import SCOPES
 from shared.db import now
 from shared.principal import Audience, Principal
 
-CLIENT_ALGORITHMS = ("RS512", "ES256", "EdDSA", "Ed25519")
 INSTALLATION = "installation"  # who registers the first clients, before any client could
 
 
@@ -45,31 +46,33 @@ def register_client(
     return _give_secret(session, client)
 
 
-def register(session: Session, wanted: schemas.NewClient, *, caller: Principal) -> tuple[Client, str | None]:
+def register(
+    session: Session, wanted: schemas.NewClient, *, caller: Principal, sandbox: bool = False
+) -> tuple[Client, str | None]:
     """Register a client and return it with its secret, or None for one that signs with its own key.
 
-    Raises BeyondAuthority, ClientExists or InvalidClient.
+    In a `sandbox` keys may be published without TLS. Raises BeyondAuthority, ClientExists or InvalidClient.
     """
     if not queries.may_govern(
         caller, scopes=wanted.scopes, organisations=wanted.organisations, audience=wanted.audience
     ):
         raise BeyondAuthority
-    client = _add(session, wanted, by=caller.client_id)
-    return client, None if client.keys else _give_secret(session, client)
+    client = _add(session, wanted, by=caller.client_id, sandbox=sandbox)
+    return client, None if client.signs else _give_secret(session, client)
 
 
 def rotate(
-    session: Session, client_id: str, wanted: schemas.Rotation, *, caller: Principal
+    session: Session, client_id: str, wanted: schemas.Rotation, *, caller: Principal, sandbox: bool = False
 ) -> tuple[Client, str | None]:
     """Give a client a new secret, or take its new keys. Raises UnknownClient, ClientRevoked or InvalidClient."""
     client = _live(session, client_id, caller)
     client.changed_at = now()
     secret = None
-    if wanted.jwks is not None:
-        client.keys = _checked(wanted.jwks.keys)
+    if wanted.jwks is not None or wanted.jwks_uri is not None:
+        client.keys, client.jwks_uri = _keys(wanted, sandbox=sandbox)
         client.generation += 1
-    elif client.keys:
-        raise InvalidClient("this client signs with its own key: send `jwks`", errors=[_MISSING_KEYS])
+    elif client.signs:
+        raise InvalidClient("this client signs with its own key: send `jwks` or `jwks_uri`", errors=[_MISSING_KEYS])
     else:
         _expire_secrets(session, client, after=timedelta(seconds=wanted.overlap_seconds))
         secret = _give_secret(session, client)
@@ -91,8 +94,9 @@ def revoke(session: Session, client_id: str, *, caller: Principal) -> Client:
 _MISSING_KEYS = {"pointer": "/jwks", "message": "the new public keys"}
 
 
-def _add(session: Session, wanted: schemas.NewClient, *, by: str) -> Client:
+def _add(session: Session, wanted: schemas.NewClient, *, by: str, sandbox: bool = False) -> Client:
     _check_scopes(wanted.scopes)
+    keys, jwks_uri = _keys(wanted, sandbox=sandbox)
     at = now()
     values = {
         "client_id": wanted.client_id,
@@ -100,7 +104,8 @@ def _add(session: Session, wanted: schemas.NewClient, *, by: str) -> Client:
         "scopes": sorted(set(wanted.scopes)),
         "organisations": sorted(set(wanted.organisations)),
         "audience": wanted.audience,
-        "keys": _checked(wanted.jwks.keys) if wanted.jwks else [],
+        "keys": keys,
+        "jwks_uri": jwks_uri,
         "generation": 1,
         "registered_at": at,
         "registered_by": by,
@@ -142,9 +147,25 @@ def _check_scopes(scopes: Sequence[str]) -> None:
         raise InvalidClient(f"{unknown[0]} is no scope; there are: {known}", errors=errors)
 
 
+def _keys(wanted: schemas.NewClient | schemas.Rotation, *, sandbox: bool) -> tuple[list[Mapping[str, Any]], str | None]:
+    """The keys by value, or the address where they are; neither for a client with a secret. Raises InvalidClient."""
+    if wanted.jwks is not None and wanted.jwks_uri is not None:
+        raise _invalid("/jwks_uri", "send the keys or their address, not both")
+    if wanted.jwks_uri is not None:
+        try:
+            target(wanted.jwks_uri, sandbox=sandbox)
+        except NotCallable as error:
+            raise _invalid("/jwks_uri", str(error)) from error
+    return _checked(wanted.jwks.keys) if wanted.jwks else [], wanted.jwks_uri
+
+
+def _invalid(pointer: str, message: str) -> InvalidClient:
+    return InvalidClient(message, errors=[{"pointer": pointer, "message": message}])
+
+
 def _checked(jwks: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
     try:
         Keys(jwks, CLIENT_ALGORITHMS)
     except UnusableKeys as error:
-        raise InvalidClient(str(error), errors=[{"pointer": "/jwks/keys", "message": str(error)}]) from error
+        raise _invalid("/jwks/keys", str(error)) from error
     return list(jwks)

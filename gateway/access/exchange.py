@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from gateway.access import queries, secrets
 from gateway.access.audit import record
-from gateway.access.commands import CLIENT_ALGORITHMS
-from gateway.access.jose import Keys, NotVerified, claims_of
+from gateway.access.client_keys import ClientKeys
+from gateway.access.jose import NotVerified, claims_of, unverified_payload
 from gateway.access.models import Client, UsedAssertion
+from gateway.access.remote import KeysUnavailable
 from gateway.access.tokens import CLOCK_SKEW, Tokens, check_times, meant_for
 from shared.db import Database, now
 from shared.principal import Principal
@@ -93,15 +94,21 @@ class Asked:
 
 
 def exchange(
-    database: Database, tokens: Tokens, asked: Asked, *, audiences: frozenset[str], address: str | None
+    database: Database,
+    tokens: Tokens,
+    asked: Asked,
+    *,
+    keys: ClientKeys,
+    audiences: frozenset[str],
+    address: str | None,
 ) -> Granted | Refused:
     """A token for what was asked, or why not; written into the audit either way.
 
-    `audiences` are the values that a client may put into `aud` of its signed JWT.
+    `keys` verify what clients sign; `audiences` are the values that a client may put into `aud` of its signed JWT.
     """
     with database.session() as session:
         try:
-            client = _authenticated(session, asked, audiences)
+            client = _authenticated(session, asked, keys, audiences)
             scopes = _scopes(client, asked)
         except NoToken as error:
             refused = error.refused
@@ -114,10 +121,10 @@ def exchange(
         return Granted(token, scopes, tokens.seconds)
 
 
-def _authenticated(session: Session, asked: Asked, audiences: frozenset[str]) -> Client:
+def _authenticated(session: Session, asked: Asked, keys: ClientKeys, audiences: frozenset[str]) -> Client:
     client = session.get(Client, asked.client_id) if asked.client_id else None
     if asked.assertion is not None:
-        proven = client is not None and _assertion_holds(session, client, asked.assertion, audiences)
+        proven = client is not None and _assertion_holds(session, client, asked.assertion, keys, audiences)
     else:
         hashes = queries.good_secrets(session, client.client_id, at=now()) if client else ()
         proven = secrets.matches(asked.secret or "", hashes)
@@ -126,13 +133,13 @@ def _authenticated(session: Session, asked: Asked, audiences: frozenset[str]) ->
     return client
 
 
-def _assertion_holds(session: Session, client: Client, assertion: str, audiences: frozenset[str]) -> bool:
+def _assertion_holds(
+    session: Session, client: Client, assertion: str, keys: ClientKeys, audiences: frozenset[str]
+) -> bool:
     """Whether the signed JWT is the client's, for us, in time, and used for the first time."""
-    if not client.keys:
-        return False
     try:
-        _, payload = Keys(client.keys, CLIENT_ALGORITHMS).verify(assertion)
-    except NotVerified:
+        _, payload = keys.verify(client, assertion)
+    except (NotVerified, KeysUnavailable):
         return False
     try:
         claims = claims_of(payload)
@@ -201,8 +208,7 @@ def _basic(authorization: str) -> tuple[str, str]:
 def _subject(assertion: str) -> str | None:
     """Who the JWT says it is from, before anything about it is believed."""
     try:
-        middle = assertion.split(".")[1]
-        subject = claims_of(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))).get("sub")
-    except (IndexError, ValueError, NotVerified):
+        subject = claims_of(unverified_payload(assertion)).get("sub")
+    except NotVerified:
         return None
     return subject if isinstance(subject, str) and "\x00" not in subject else None

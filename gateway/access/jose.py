@@ -70,6 +70,14 @@ class Keys:
             raise NotVerified("the signature is wrong") from error
         return dict(signed.headers()), signed.payload
 
+    def may_verify(self, token: str) -> bool:
+        """Whether there is a key for it: where not, another set of keys may have one. False for what is no token."""
+        try:
+            self._key(_header(token))
+        except NotVerified:
+            return False
+        return True
+
     def _key(self, header: Mapping[str, Any]) -> PublicKey:
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._algorithms:
@@ -142,3 +150,12 @@ def claims_of(payload: bytes) -> dict[str, Any]:
     if not isinstance(claims, dict):
         raise NotVerified("the claims are not an object")
     return claims
+
+
+def unverified_payload(token: str) -> bytes:
+    """The payload of a JWT before anything about it is believed. Raises NotVerified for what is no JWT."""
+    try:
+        middle = token.split(".")[1]
+        return base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4))
+    except (IndexError, ValueError) as error:
+        raise NotVerified("not a signed token") from error

@@ -24,7 +24,10 @@ class Client(Base):
     """
 
     __tablename__ = "client"
-    __table_args__ = (CheckConstraint("audience in ('public', 'member', 'national')", name="audience_is_known"),)
+    __table_args__ = (
+        CheckConstraint("audience in ('public', 'member', 'national')", name="audience_is_known"),
+        CheckConstraint("jwks_uri is null or keys = '[]'::jsonb", name="keys_are_in_one_place"),
+    )
 
     client_id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text)
@@ -32,11 +35,17 @@ class Client(Base):
     organisations: Mapped[list[str]] = mapped_column(ARRAY(Text))
     audience: Mapped[str] = mapped_column(Text)
     keys: Mapped[list[Any]] = mapped_column(default=list)
+    jwks_uri: Mapped[str | None] = mapped_column(Text)
     generation: Mapped[int] = mapped_column(Integer, default=1)
     registered_at: Mapped[datetime]
     registered_by: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+    @property
+    def signs(self) -> bool:
+        """Whether it proves who it is with keys of its own, and has no secret."""
+        return bool(self.keys) or self.jwks_uri is not None
 
 
 class ClientSecret(Base):

@@ -14,6 +14,7 @@ SCOPE = r"^[a-z]+(-[a-z]+)*:(read|write)$"
 ClientId = Annotated[str, StringConstraints(pattern=CLIENT_ID)]
 Organisation = Annotated[str, StringConstraints(pattern=ORGANISATION)]
 ScopeName = Annotated[str, StringConstraints(pattern=SCOPE)]
+KeysAddress = Annotated[str, StringConstraints(min_length=8, max_length=2000)]
 
 
 class _Exact(BaseModel):
@@ -27,7 +28,7 @@ class KeySet(_Exact):
 
 
 class NewClient(_Exact):
-    """A client to register. Without `jwks` it gets a secret, which is shown once."""
+    """A client to register. Without `jwks` or `jwks_uri` it gets a secret, which is shown once."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -50,6 +51,11 @@ class NewClient(_Exact):
     organisations: Annotated[list[Organisation], Field(max_length=1000)] = []
     audience: Audience = "public"
     jwks: KeySet | None = Field(default=None, description="Public keys, for `private_key_jwt`.")
+    jwks_uri: KeysAddress | None = Field(
+        default=None,
+        description="Instead of `jwks`: the public https address where the client publishes its keys (JWKS). They are "
+        "fetched when first needed, every ten minutes, and when a JWT names a key that is new.",
+    )
 
 
 class Rotation(_Exact):
@@ -62,6 +68,9 @@ class Rotation(_Exact):
         description="How long the secret in use stays good. 0 ends it, and the tokens it bought, at once.",
     )
     jwks: KeySet | None = Field(default=None, description="The new keys, which take the place of the old ones.")
+    jwks_uri: KeysAddress | None = Field(
+        default=None, description="Where the keys are published from now on; takes the place of the old keys."
+    )
 
 
 class Client(BaseModel):
@@ -75,6 +84,7 @@ class Client(BaseModel):
     organisations: list[str]
     audience: Audience
     authentication: str = Field(description="`client_secret` or `private_key_jwt`.")
+    jwks_uri: str | None = Field(description="Where the client publishes its keys, if it does.")
     registered_at: datetime
     registered_by: str
     changed_at: datetime

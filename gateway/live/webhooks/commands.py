@@ -15,8 +15,8 @@ from gateway.live.parameters import check_places, check_scopes
 from gateway.live.places import Places
 from gateway.live.problems import InvalidWebhook, NoLongerKept, TooManyWebhooks, WebhookDisabled
 from gateway.live.webhooks import queries, schemas
-from gateway.live.webhooks.addresses import NotCallable, Resolve, callable_addresses, target
 from gateway.live.webhooks.planning import delivery_row, wait
+from gateway.outward.addresses import NotCallable, Resolve, callable_addresses, target
 from shared.db import now
 from shared.messaging.outbox import new_id
 from shared.principal import Principal

@@ -18,10 +18,10 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from gateway.live.models import Delivery, Webhook
-from gateway.live.webhooks import addresses
-from gateway.live.webhooks.addresses import NotCallable, Resolve
 from gateway.live.webhooks.calling import GONE, Outcome, call
 from gateway.live.webhooks.signatures import Signatures
+from gateway.outward import addresses
+from gateway.outward.addresses import NotCallable, Resolve
 from shared.db import Database, now
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))

@@ -29,12 +29,14 @@ def upgrade() -> None:
         sa.Column("organisations", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("audience", sa.Text(), nullable=False),
         sa.Column("keys", postgresql.JSONB(), nullable=False),
+        sa.Column("jwks_uri", sa.Text(), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("registered_at", instant, nullable=False),
         sa.Column("registered_by", sa.Text(), nullable=False),
         sa.Column("changed_at", instant, nullable=False),
         sa.Column("revoked_at", instant, nullable=True),
         sa.CheckConstraint("audience in ('public', 'member', 'national')", name=op.f("ck_client_audience_is_known")),
+        sa.CheckConstraint("jwks_uri is null or keys = '[]'::jsonb", name=op.f("ck_client_keys_are_in_one_place")),
         sa.PrimaryKeyConstraint("client_id", name=op.f("pk_client")),
     )
     op.create_table(

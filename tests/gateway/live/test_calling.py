@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.live.webhooks.addresses import NotCallable, callable_addresses, is_public, look_up, target
 from gateway.live.webhooks.calling import call
 from gateway.live.webhooks.planning import Planner
 from gateway.live.webhooks.sending import Sender
 from gateway.live.webhooks.signatures import Signatures
+from gateway.outward.addresses import NotCallable, callable_addresses, is_public, look_up, target
 from tests.gateway.conftest import listening
 from tests.gateway.live.conftest import cells_changed, happen
 

@@ -1,8 +1,8 @@
 """Which addresses may be called: https, out in the public, and looked up anew for every call.
 
-Whoever registers a webhook chooses where we connect to. It must not be a way to reach what only we can reach, so the
-name is resolved, every address it has must be public, and the call goes to just those: a name that answers differently
-a moment later (DNS rebinding) gains nothing.
+Whoever registers a webhook, or says where its keys are, chooses where we connect to. It must not be a way to reach what
+only we can reach, so the name is resolved, every address it has must be public, and the call goes to just those: a name
+that answers differently a moment later (DNS rebinding) gains nothing.
 """
 
 import socket
@@ -23,7 +23,7 @@ class NotCallable(Exception):
 
 
 class Target(NamedTuple):
-    """Where a webhook is: its URL, and the host and port to look up."""
+    """Where something is: its URL, and the host and port to look up."""
 
     url: str
     host: str
@@ -31,17 +31,17 @@ class Target(NamedTuple):
 
 
 def target(url: str, *, sandbox: bool) -> Target:
-    """The parts of a webhook's URL. Raises NotCallable for one that may not be one."""
+    """The parts of a URL. Raises NotCallable for one that is not called; in a sandbox http is."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise NotCallable("this is not a URL") from error
     if parts.scheme != "https" and not (sandbox and parts.scheme == "http"):
-        raise NotCallable("a webhook is called over https only")
+        raise NotCallable("only https addresses are called")
     written = url.isascii() and url.isprintable() and " " not in url and len(url) <= LONGEST
     if not host or not written or "@" in parts.netloc or parts.fragment:
-        raise NotCallable("a URL of a webhook has a host, no user or password, no fragment, and only plain ASCII")
+        raise NotCallable("a URL that is called has a host, no user or password, no fragment, and only plain ASCII")
     return Target(url, host, port or (443 if parts.scheme == "https" else 80))
 
 
