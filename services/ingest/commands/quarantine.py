@@ -55,7 +55,7 @@ def correct_row(
     feed = known.version(submission.feed, submission.feed_version)
     row = _changed(quarantine.row(session, submission, line), changes, feed)
     verdict = _judged(row, submission, feed, known, caller)
-    key, version = settings.pseudonym_key.get_secret_value().encode(), settings.pseudonym_key_version
+    key, version = settings.pseudonym_key.get_secret_value(), settings.pseudonym_key_version
     sorter = Sorter()
     sorter.add(pseudonymise(verdict.accepted, feed, key, version))
     landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())

@@ -25,7 +25,7 @@ class Sealing:
 
     def __init__(self, feed: Feed, settings: IngestSettings, then: Callable[[pl.DataFrame], None]) -> None:
         self._feed, self._then = feed, then
-        self._key = settings.pseudonym_key.get_secret_value().encode()
+        self._key = settings.pseudonym_key.get_secret_value()
         self._version = settings.pseudonym_key_version
         self._beside = ThreadPoolExecutor(max_workers=1)
         self._in_hand: deque[Future[pl.DataFrame]] = deque()

@@ -1,13 +1,14 @@
 """Declared identifiers leave the door as pseudonyms: the same person gives the same text, and no way back.
 
 HMAC-SHA-256 with a secret key for this purpose alone. A pseudonym carries the version of its key, so keys can be
-rotated; identifiers of one organisation are kept apart from those of another.
+rotated; identifiers of one organisation are kept apart from those of another. Whole columns are hashed natively: a
+file of a million rows has two million of them.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import polars as pl
+from polars_hash import CryptographicHashingNameSpace
 
 from services.ingest.rules.feeds import Feed, Field
 from services.ingest.rules.places import ORGANISATION, PERIOD
@@ -18,11 +19,11 @@ SEAL = r"^\[pseudonym ([^\]]{1,40}:[0-9a-f]{32})\]$"
 """A pseudonym as a mended row brings it back: it is taken as it is."""
 
 _BAND = 5
-_BLOCK = 64
+_DIGITS = 32
 _YOUNGEST, _OLDEST = 15, 90
 
 
-def pseudonymise(frame: pl.DataFrame, feed: Feed, key: bytes, key_version: str) -> pl.DataFrame:
+def pseudonymise(frame: pl.DataFrame, feed: Feed, key: str, key_version: str) -> pl.DataFrame:
     """The rows (of `Verdict.accepted` or `waiting`) without identifiers.
 
     `nhs_number` and `local` columns hold `<key_version>:<32 hex digits>`; `birth_date` columns are dropped, and
@@ -35,22 +36,22 @@ def pseudonymise(frame: pl.DataFrame, feed: Feed, key: bytes, key_version: str) 
     return frame
 
 
-def _number(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> pl.DataFrame:
+def _number(frame: pl.DataFrame, field: Field, key: str, key_version: str) -> pl.DataFrame:
     return _replaced(frame, field, pl.format("nhs_number:{}", pl.col(field.name)), key, key_version)
 
 
-def _local(frame: pl.DataFrame, field: Field, key: bytes, key_version: str) -> pl.DataFrame:
+def _local(frame: pl.DataFrame, field: Field, key: str, key_version: str) -> pl.DataFrame:
     """A local identifier means something only within its organisation."""
     owner = pl.col(ORGANISATION).fill_null("")
     return _replaced(frame, field, pl.format("local:{}:{}", owner, pl.col(field.name)), key, key_version)
 
 
-def _replaced(frame: pl.DataFrame, field: Field, message: pl.Expr, key: bytes, key_version: str) -> pl.DataFrame:
+def _replaced(frame: pl.DataFrame, field: Field, message: pl.Expr, key: str, key_version: str) -> pl.DataFrame:
     cells = frame[field.name]
     if cells.null_count() == frame.height:
         return frame.with_columns(pl.lit(None, dtype=pl.String).alias(field.name))
-    messages = frame.select(message.alias("message"))["message"].to_list()
-    names = f"{key_version}:" + pl.Series(field.name, _pseudonyms(messages, key), dtype=pl.String)
+    digest = CryptographicHashingNameSpace(message).hmac_sha256(key=key).str.slice(0, _DIGITS)
+    names = frame.select((pl.lit(f"{key_version}:") + digest).alias(field.name)).to_series()
     if cells.str.starts_with("[").any():
         names = pl.select(pl.coalesce(cells.str.extract(SEAL, 1), names)).to_series()
     return frame.with_columns(names.alias(field.name))
@@ -61,23 +62,7 @@ def sealed(pseudonyms: pl.Series) -> pl.Series:
     return pl.select(pl.lit("[pseudonym ") + pseudonyms + pl.lit("]")).to_series()
 
 
-def _pseudonyms(messages: Iterable[str | None], key: bytes) -> list[str | None]:
-    """HMAC-SHA-256 of each message, 32 hex digits of it; the two halves keyed once, which is twice as fast."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)).copy for pad in (0x36, 0x5C))
-    names: list[str | None] = []
-    for message in messages:
-        if message is None:
-            names.append(None)
-            continue
-        within, around = inner(), outer()
-        within.update(message.encode())
-        around.update(within.digest())
-        names.append(around.hexdigest()[:32])
-    return names
-
-
-def _age_band(frame: pl.DataFrame, field: Field, _: bytes, __: str) -> pl.DataFrame:
+def _age_band(frame: pl.DataFrame, field: Field, _: str, __: str) -> pl.DataFrame:
     start = pl.col(PERIOD).str.extract(r"^([0-9]{4})").cast(pl.Int32)
     month = pl.col(PERIOD).str.extract(r"^[0-9]{4}-([0-9]{2})").cast(pl.Int32).fill_null(1)
     born = pl.col(field.name)
@@ -93,7 +78,7 @@ def _age_band(frame: pl.DataFrame, field: Field, _: bytes, __: str) -> pl.DataFr
     return frame.with_columns(pl.when(born.is_not_null()).then(band).alias(AGE_BAND)).drop(field.name)
 
 
-_WITHOUT: dict[str, Callable[[pl.DataFrame, Field, bytes, str], pl.DataFrame]] = {
+_WITHOUT: dict[str, Callable[[pl.DataFrame, Field, str, str], pl.DataFrame]] = {
     "nhs_number": _number,
     "local": _local,
     "birth_date": _age_band,
