@@ -1,6 +1,7 @@
 """The reads over HTTP: who may ask, what is refused, and what an answer stands on."""
 
 import io
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -236,6 +237,45 @@ def test_a_chart_is_drawn_as_png(served: Served) -> None:
     answer = served.get("/v1/charts/preterm/RGT", format="png")
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "told_as"),
+    [
+        ("/v1/series", "text/csv", "text/csv; charset=utf-8"),
+        ("/v1/series", "application/vnd.apache.parquet", "application/vnd.apache.parquet"),
+        ("/v1/charts/preterm/RGT", "image/svg+xml", "image/svg+xml"),
+        ("/v1/charts/preterm/RGT", "application/vnd.vegalite.v5+json", "application/vnd.vegalite.v5+json"),
+        ("/v1/exports/preterm", "text/csv", "text/csv; charset=utf-8"),
+    ],
+)
+def test_a_form_without_a_place_for_it_says_in_headers_what_it_stands_on(
+    served: Served, path: str, accept: str, told_as: str
+) -> None:
+    with_figures(served)
+    whole = served.read("/v1/series", **READS["/v1/series"])
+    answer = served.get(path, **READS.get(path, {}), headers={"Accept": accept})
+    assert answer.headers["content-type"] == told_as
+    assert datetime.fromisoformat(answer.headers["X-As-Of"]) == datetime.fromisoformat(whole["as_of"])
+    assert answer.headers["X-Data-Version"] == str(whole["data_version"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "named", "word"),
+    [
+        ({"by": "postcode"}, "by", "ethnic_group"),
+        ({"stratum": "imd"}, "stratum", "name=value"),
+        ({"stratum": "imd_quintile=1", "by": "imd_quintile"}, "stratum", "either"),
+    ],
+)
+def test_a_split_there_cannot_be_is_refused_and_named(
+    served: Served, asked: dict[str, str], named: str, word: str
+) -> None:
+    with_figures(served)
+    answer = served.get("/v1/series", measure="preterm", organisation="RGT", **asked)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == named
+    assert word in answer.json()["errors"][0]["message"]
 
 
 def test_an_export_has_every_cell_and_stratum(served: Served) -> None:

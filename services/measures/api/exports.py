@@ -54,8 +54,7 @@ def export_measure(
         "ETag": known.headers["ETag"],
         "Cache-Control": known.headers["Cache-Control"],
         "Content-Disposition": f'attachment; filename="{definition.measure}.{chosen}"',
-        "X-Data-Version": str(stands["data_version"]),
-        "X-As-Of": str(stands["as_of"]),
+        **forms.stands_on(stands),
     }
     frames = _frames(request.app.state.database, definition, sight, asked)
     if chosen == "csv":

@@ -1,7 +1,7 @@
 """The forms an answer can take: JSON, CSV, Parquet; a chart also as a picture or a Vega-Lite specification."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -13,11 +13,13 @@ from shared.caching import answer_with_etag
 
 CSV = "text/csv; charset=utf-8"
 PARQUET = "application/vnd.apache.parquet"
+VEGA_LITE = "application/vnd.vegalite.v5+json"
 _ACCEPTED = {
     "text/csv": "csv",
     PARQUET: "parquet",
     "image/svg+xml": "svg",
     "image/png": "png",
+    VEGA_LITE: "vega-lite",
     "application/json": "json",
 }
 
@@ -36,10 +38,7 @@ def table(
     if chosen == "json":
         return answer_with_etag(request, dict(answer), headers=more)
     frame = _flat(answer["items"])
-    headers = more | {
-        "Content-Disposition": f'attachment; filename="{_safe(name)}.{chosen}"',
-        "X-Data-Version": str(answer["data_version"]),
-    }
+    headers = more | {"Content-Disposition": f'attachment; filename="{_safe(name)}.{chosen}"'} | stands_on(answer)
     if chosen == "csv":
         return answer_with_etag(request, frame.write_csv().encode(), media_type=CSV, headers=headers)
     buffer = io.BytesIO()
@@ -49,21 +48,32 @@ def table(
 
 def chart(request: Request, resource: dict[str, Any], *, form: str | None) -> Response:
     """A chart in the form asked for."""
-    chosen = form or _accepted(request, {"json", "svg", "png", "csv"})
+    chosen = form or _accepted(request, {"json", *_CHARTS})
     if chosen == "json":
         return answer_with_etag(request, resource)
-    if chosen == "svg":
-        return answer_with_etag(request, drawing.svg(resource).encode(), media_type="image/svg+xml")
-    if chosen == "vega-lite":
-        return answer_with_etag(request, vega_lite.vega_lite(resource), media_type="application/vnd.vegalite.v5+json")
-    if chosen == "png":
-        return answer_with_etag(request, rasterised(drawing.svg(resource)), media_type="image/png")
-    return answer_with_etag(request, drawing.csv_text(resource).encode(), media_type=CSV)
+    media_type, drawn = _CHARTS[chosen]
+    return answer_with_etag(request, drawn(resource), media_type=media_type, headers=stands_on(resource))
+
+
+def stands_on(answer: Mapping[str, Any]) -> dict[str, str]:
+    """What an answer in JSON says of itself, as headers for the forms that have no place for it."""
+    as_of = answer["as_of"]
+    told = {"X-Data-Version": str(answer["data_version"])}
+    return told if as_of is None else told | {"X-As-Of": as_of.isoformat()}
 
 
 def rasterised(svg: str) -> bytes:
     """The picture as PNG, at twice its size for sharp print."""
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2, sans_serif_family="DejaVu Sans"))
+
+
+_CHARTS: Mapping[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
+    "svg": ("image/svg+xml", lambda resource: drawing.svg(resource).encode()),
+    "png": ("image/png", lambda resource: rasterised(drawing.svg(resource))),
+    "vega-lite": (VEGA_LITE, vega_lite.vega_lite),
+    "csv": (CSV, lambda resource: drawing.csv_text(resource).encode()),
+}
+"""The media type of each form of a chart but JSON, and how it is made."""
 
 
 def _accepted(request: Request, known: set[str]) -> str:

@@ -21,9 +21,10 @@ from services.measures.rules.lateness import absent
 from services.measures.rules.series import add_intervals
 from services.measures.rules.series import series as tidy
 from services.measures.rules.statuses import ReturnState
-from services.measures.rules.strata import WHOLE
+from services.measures.rules.strata import ONE_STRATUM, STRATA, WHOLE
 from shared.contracts.periods import Period
 from shared.principal import Principal
+from shared.problems import InvalidRequest
 
 MOST_PERIODS = 3700
 
@@ -97,6 +98,7 @@ def draw_found(
 def find(session: Session, question: Question) -> Found:
     """The items that answer a question, disclosure control applied as the caller's audience asks."""
     found, known = figures_of(session, question)
+    _demand_strata(question, known.figures)
     controlled = found.policy is not None
     items = _items(found.definition, found.place, known, question, question.when.today, whole_table=controlled)
     if controlled:
@@ -141,9 +143,11 @@ def _items(
     if known.first is None or known.last is None:
         return []
     if known.last.start < known.first.start:
-        raise InvalidPeriod(f"the range from {known.first} to {known.last} is empty")
+        message = f"the range from {known.first} to {known.last} is empty"
+        raise InvalidPeriod(message, errors=[{"parameter": "to", "message": message}])
     if (known.last.end - known.first.start).days > MOST_PERIODS * 366 / 12:
-        raise InvalidPeriod("the range is longer than this service answers at once: ask for less")
+        message = "the range is longer than this service answers at once: ask for less"
+        raise InvalidPeriod(message, errors=[{"parameter": "from", "message": message}])
     states: dict[str, ReturnState] = dict.fromkeys(known.nil, "nil")
     there = {figure.period for figure in known.figures}
     states |= {
@@ -162,6 +166,20 @@ def _strata(figures: Sequence[Any], question: Question) -> list[str]:
     if question.by is not None:
         return sorted({one.stratum for one in figures if one.stratum.startswith(f"{question.by}=")})
     return [WHOLE]
+
+
+def _demand_strata(question: Question, figures: Sequence[Any]) -> None:
+    """Raise InvalidRequest for a split there cannot be: an empty answer would read as if nothing had happened."""
+    if question.by is not None and question.stratum is not None:
+        wrong = ("stratum", "say either stratum or by")
+    elif question.by is not None and question.by not in STRATA and not _strata(figures, question):
+        wrong = ("by", f"{question.by[:60]!r} is not a stratum; the strata are {', '.join(STRATA)}")
+    elif question.stratum and not ONE_STRATUM.match(question.stratum):
+        wrong = ("stratum", "write a stratum as name=value, like imd_quintile=1")
+    else:
+        return
+    parameter, message = wrong
+    raise InvalidRequest(message, errors=[{"parameter": parameter, "message": message}])
 
 
 def _beside(figures: Sequence[Any], question: Question) -> set[str]:

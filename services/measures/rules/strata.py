@@ -4,6 +4,7 @@ A stratum is written `name=value` (`imd_quintile=1`); the whole is the empty str
 says it is not known, keeps its rows under `unknown`, so that the strata of a name always add up to the whole.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from services.measures.rules.feeds import Feed, Field, InvalidDefinition
 
 UNKNOWN = "unknown"
 WHOLE = ""
+ONE_STRATUM = re.compile(r"[a-z][a-z0-9_]*=[^=]+\Z")
+"""How a stratum is written."""
 
 ETHNIC_GROUPS: Mapping[str, str] = {
     **dict.fromkeys("ABC", "White"),
