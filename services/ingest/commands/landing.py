@@ -189,10 +189,10 @@ def _with_what_stood(
 
 
 def _foretell(merged: merging.Merged, told: pl.DataFrame, effect: Effect) -> None:
-    named = merged.differences.rename({ORGANISATION: "organisation", PERIOD: "period"})
-    effect.differences += named.to_dicts()
+    differences = merged.differences()
+    effect.differences += differences.rename({ORGANISATION: "organisation", PERIOD: "period"}).to_dicts()
     if "measure" in told.columns:
-        altered = told.join(merged.differences, on=PLACE, how="semi")
+        altered = told.join(differences, on=PLACE, how="semi")
         effect.measures.update(altered["measure"].unique())
 
 

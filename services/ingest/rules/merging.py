@@ -13,6 +13,7 @@ from services.ingest.rules.places import ORGANISATION, PERIOD
 
 PLACE = (ORGANISATION, PERIOD)
 ADDED, CHANGED, UNCHANGED, STALE, DELETED = "added", "changed", "unchanged", "stale", "deleted"
+_FATE = pl.Enum([ADDED, CHANGED, UNCHANGED, STALE, DELETED])
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Merged:
     """The rows that the returns now have, with their places, and how they differ from before, counted by record.
 
     `altered` are the returns (organisation, period) that differ at all. `stale` counts records that a newer extract
-    had already given otherwise, sent on the lines `stale_lines`: they change nothing. `differences` has one row a
-    return that differs: its place, `before` and `after` (rows), `added`, `changed` and `removed`.
+    had already given otherwise, sent on the lines `stale_lines`: they change nothing. `before` are the places of the
+    rows there were, `moved` those of the records that came to differ, with their `_fate`; null where they are gone.
     """
 
     rows: pl.DataFrame
@@ -31,12 +32,26 @@ class Merged:
     removed: int
     unchanged: int
     stale_lines: pl.Series
-    differences: pl.DataFrame
+    before: pl.DataFrame
+    moved: pl.DataFrame
 
     @property
     def stale(self) -> int:
         """How many records were stale."""
         return len(self.stale_lines)
+
+    def differences(self) -> pl.DataFrame:
+        """A row a return that differs: its place, `before` and `after` (rows), `added`, `changed` and `removed`."""
+        fate = pl.col("_fate")
+        differ = self.moved.group_by(PLACE).agg(
+            (fate == ADDED).sum().alias(ADDED),
+            (fate == CHANGED).sum().alias(CHANGED),
+            fate.null_count().alias("removed"),
+        )
+        for frame, name in ((self.before, "before"), (self.rows, "after")):
+            differ = differ.join(frame.group_by(PLACE).agg(pl.len().alias(name)), on=PLACE, how="left")
+        counted = (pl.col(name).fill_null(0).cast(pl.Int64) for name in ("before", "after", ADDED, CHANGED, "removed"))
+        return differ.sort(PLACE).select(*PLACE, *counted)
 
 
 def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode: Mode) -> Merged:
@@ -48,45 +63,34 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
     key = [*PLACE, *feed.key]
     rows = sent.drop(LINE) if LINE in sent.columns else sent
     before = _like(current, rows)
-    told = sent.with_columns(_fates(before, sent, key, feed, mode))
-    applied = told.filter(pl.col("_fate") != STALE)
-    left = before.join(applied.select(key), on=key, how="anti", nulls_equal=True, maintain_order="left")
-    kept = left if mode == "merge" else left.clear()
-    gone = applied.filter(pl.col("_fate") == DELETED)
-    new = applied.filter(pl.col("_fate") != DELETED).select(rows.columns)
-    fates = dict(told["_fate"].value_counts().iter_rows())
+    fate = _fates(before, sent, key, feed, mode)
+    counts = dict(fate.value_counts().iter_rows())
+    new = rows if counts.keys().isdisjoint((STALE, DELETED)) else rows.filter(~fate.is_in([STALE, DELETED]))
+    left = before
+    if before.height:
+        applied = sent.select(key).filter(fate != STALE)
+        left = before.join(applied, on=key, how="anti", nulls_equal=True, maintain_order="left")
+    gone = sent.select(key).filter(fate == DELETED)
     dropped = gone.join(before.select(key), on=key, how="semi", nulls_equal=True)
-    moved = [told.filter(pl.col("_fate").is_in([ADDED, CHANGED])), dropped, *([left] if mode == "replace" else [])]
-    whole = pl.concat([kept, new])
-    return Merged(
-        rows=whole,
-        differences=_differences(before, whole, moved),
-        altered=frozenset(row for frame in moved for row in frame.select(PLACE).unique().iter_rows()),
-        added=fates.get(ADDED, 0),
-        changed=fates.get(CHANGED, 0),
-        removed=dropped.height + (left.height if mode == "replace" else 0),
-        unchanged=fates.get(UNCHANGED, 0) + gone.height - dropped.height,
-        stale_lines=told.filter(pl.col("_fate") == STALE)[LINE]
-        if LINE in told.columns
-        else pl.Series([], dtype=pl.Int64),
+    removed = [dropped, left] if mode == "replace" else [dropped]
+    differ = fate.is_in([ADDED, CHANGED])
+    moved = pl.concat(
+        [
+            sent.select(*PLACE, fate.alias("_fate")).filter(differ),
+            *(one.select(*PLACE, pl.lit(None, dtype=_FATE).alias("_fate")) for one in removed),
+        ]
     )
-
-
-def _differences(before: pl.DataFrame, after: pl.DataFrame, moved: list[pl.DataFrame]) -> pl.DataFrame:
-    told, dropped, *left = moved
-    counts = [
-        told.filter(pl.col("_fate") == ADDED).group_by(PLACE).agg(pl.len().alias("added")),
-        told.filter(pl.col("_fate") == CHANGED).group_by(PLACE).agg(pl.len().alias("changed")),
-        pl.concat([one.select(PLACE) for one in (dropped, *left)]).group_by(PLACE).agg(pl.len().alias("removed")),
-    ]
-    places = pl.concat([one.select(PLACE) for one in moved]).unique().sort(PLACE)
-    for one in (
-        before.group_by(PLACE).agg(pl.len().alias("before")),
-        after.group_by(PLACE).agg(pl.len().alias("after")),
-        *counts,
-    ):
-        places = places.join(one, on=PLACE, how="left", maintain_order="left")
-    return places.with_columns(pl.exclude(PLACE).fill_null(0).cast(pl.Int64))
+    return Merged(
+        rows=pl.concat([left, new] if mode == "merge" else [new]),
+        altered=frozenset(moved.select(PLACE).unique().iter_rows()),
+        added=counts.get(ADDED, 0),
+        changed=counts.get(CHANGED, 0),
+        removed=sum(one.height for one in removed),
+        unchanged=counts.get(UNCHANGED, 0) + gone.height - dropped.height,
+        stale_lines=sent.filter(fate == STALE)[LINE] if LINE in sent.columns else pl.Series([], dtype=pl.Int64),
+        before=before.select(PLACE),
+        moved=moved,
+    )
 
 
 def provenance(feed: Feed) -> frozenset[str]:
@@ -97,6 +101,12 @@ def provenance(feed: Feed) -> frozenset[str]:
 
 def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed, mode: Mode) -> pl.Series:
     """For each row sent, what becomes of it."""
+    deletes = pl.lit(value=False)
+    if mode == "merge" and feed.action_column is not None:
+        deletes = pl.col(feed.action_column) == "delete"
+    if before.is_empty():
+        fate = pl.when(deletes).then(pl.lit(DELETED)).otherwise(pl.lit(ADDED))
+        return sent.with_columns(fate.cast(_FATE).alias("_fate"))["_fate"]
     aside = {*key, *provenance(feed)}
     content = [name for name in before.columns if name not in aside]
     then = before.select(
@@ -109,13 +119,11 @@ def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed,
     there = pl.col("_there").fill_null(value=False)
     same = pl.all_horizontal([pl.lit(value=True), *(pl.col(name).eq_missing(pl.col(f"{name}\0")) for name in content)])
     fate = pl.when(there & same).then(pl.lit(UNCHANGED)).when(there).then(pl.lit(CHANGED)).otherwise(pl.lit(ADDED))
-    if mode == "merge":
-        if feed.action_column is not None:
-            fate = pl.when(pl.col(feed.action_column) == "delete").then(pl.lit(DELETED)).otherwise(fate)
-        if feed.extracted_at is not None:
-            older = (pl.col(feed.extracted_at) < pl.col("_extracted")).fill_null(value=False)
-            fate = pl.when(there & older & ~same).then(pl.lit(STALE)).otherwise(fate)
-    return met.select(fate.alias("_fate"))["_fate"]
+    fate = pl.when(deletes).then(pl.lit(DELETED)).otherwise(fate)
+    if mode == "merge" and feed.extracted_at is not None:
+        older = (pl.col(feed.extracted_at) < pl.col("_extracted")).fill_null(value=False)
+        fate = pl.when(there & older & ~same).then(pl.lit(STALE)).otherwise(fate)
+    return met.select(fate.cast(_FATE).alias("_fate"))["_fate"]
 
 
 def _like(current: pl.DataFrame | None, rows: pl.DataFrame) -> pl.DataFrame:
