@@ -108,11 +108,11 @@ class Platform:
 
     def _start_apps(self) -> str:
         """The services first, on ports of their own; the gateway last, on the port that callers know."""
-        urls = {}
         for name in SERVICES:
-            urls[f"{name}_url"] = self._stack.enter_context(Server(create_app(name, self.environment))).url
+            url = self._stack.enter_context(Server(create_app(name, self.environment))).url
+            self.environment = self.environment.model_copy(update={f"{name}_url": url})
         port = self._port or _free_port()
-        self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}", **urls})
+        self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
         return self._stack.enter_context(
             Server(create_app("gateway", self.environment), port=port, protocol=protocol("gateway"))
         ).url

@@ -16,8 +16,8 @@ from shared.messaging.worker import Worker
 
 Settings = Callable[[Environment], Any]
 
-SERVICES = ("programmes", "ingest", "measures")
-"""What stands behind the gateway: each an app and a worker."""
+SERVICES = ("programmes", "measures", "ingest")
+"""What stands behind the gateway, each an app and a worker; ingest asks measures, so it starts after."""
 
 
 class Kind(NamedTuple):

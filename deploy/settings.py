@@ -46,8 +46,8 @@ class Environment(BaseSettings):
     allowed_origins: str | None = Field(
         default=None, description="Origins whose pages may call from a browser, with spaces between."
     )
-    issuers: tuple[OutsideIssuer, ...] = Field(
-        default=(), description="Outside issuers (OpenID Connect) whose tokens are believed, as a JSON list."
+    issuers: tuple[OutsideIssuer, ...] | None = Field(
+        default=None, description="Outside issuers (OpenID Connect) whose tokens are believed, as a JSON list."
     )
     sandbox: bool = Field(default=False, description="For trying things out; never in production.")
     log_level: str = "INFO"
@@ -80,7 +80,7 @@ class Environment(BaseSettings):
             upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
             public_url=self.public_url,
             allowed_origins=tuple((self.allowed_origins or "").split()),
-            issuers=self.issuers,
+            issuers=self.issuers or (),
             sandbox=self.sandbox,
         )
 
@@ -126,6 +126,7 @@ class Environment(BaseSettings):
             pseudonym_key=SecretStr(self.secret(secrets.PSEUDONYM)),
             rows_per_minute=self.ingest_rows_per_minute,
             spare_room=self.ingest_spare_room,
+            measures_url=self.measures_url,
             database_volume=self.ingest_database_volume,
         )
 

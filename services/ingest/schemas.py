@@ -63,22 +63,73 @@ class ReturnChanged(BaseModel):
     removed: int
 
 
+class Figure(BaseModel):
+    """A figure of the whole, without its strata."""
+
+    numerator: float | None
+    denominator: float | None
+    value: float | None
+
+
 class Cell(BaseModel):
-    """A figure that would be computed anew."""
+    """A figure that would change: before and after. Where `notices` say so, one that might, without figures."""
 
     measure: str
     organisation: str
     period: str
+    before: Figure | None = None
+    after: Figure | None = None
+
+
+class SignalMoved(BaseModel):
+    """A signal that would begin (`detected`) or end (`resolved`)."""
+
+    organisation: str
+    measure: str
+    period: str
+    variation: str
+    rule: str | None
+    state: Literal["detected", "resolved"]
+
+
+class Newest(BaseModel):
+    """The newest figure, beside the one that the trajectory expects."""
+
+    period: str
+    value: float
+    expected: float | None
+    status: str
+    provisional: bool
+
+
+class Standing(BaseModel):
+    """How an organisation stands towards a target."""
+
+    status: str | None
+    now: Newest | None
+
+
+class TargetMoved(BaseModel):
+    """A target towards which an organisation would stand differently."""
+
+    id: str
+    organisation: str
+    measure: str
+    before: Standing
+    after: Standing
 
 
 class Consequences(BaseModel):
-    """What a dry run would have done."""
+    """What a dry run would have done; `notices` say what could not be told."""
 
     returns: list[ReturnChanged]
     returns_total: int
     measures: list[str]
     cells: list[Cell]
     cells_total: int
+    signals: list[SignalMoved] = []
+    targets: list[TargetMoved] = []
+    notices: list[str] = []
 
 
 class Receipt(BaseModel):

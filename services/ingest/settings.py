@@ -24,6 +24,9 @@ class IngestSettings(ServiceSettings):
     large_waiting: int = Field(default=8, ge=0, description="Large bodies that may wait for their turn.")
     rows_per_minute: int = Field(default=20_000_000, ge=1, description="Rows a client may have dealt with in a minute.")
     spare_room: int = Field(default=500_000_000, ge=0, description="Bytes kept free on the disks.")
+    measures_url: str | None = Field(
+        default=None, description="Where measures answers what a dry run would change; without it that is not told."
+    )
     database_volume: Path | None = Field(
         default=None, description="A folder on the disk of the database, where this machine can see it."
     )

@@ -24,11 +24,13 @@ from services.ingest.problems import (
     UnreadableFile,
     UnsupportedFormat,
 )
-from services.ingest.queries import chain, receipts
+from services.ingest.queries import chain, published, receipts
+from services.ingest.queries.rehearsals import MOST_RETURNS, Rehearsals
 from services.ingest.rules.feeds import Mode
 from shared import paging
 from shared.caching import answer_with_etag
 from shared.db import Session
+from shared.principal import HEADER
 from shared.problems import problems
 
 router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
@@ -105,9 +107,10 @@ def send_submission(
     submission = answered.submission
     receipt = receipts.receipt(session, submission)
     if answered.consequences is not None:
-        receipt["consequences"] = answered.consequences
-    if dry_run and not answered.again:
+        made = published.made_by(session, submission.id, most=MOST_RETURNS)
         attempt.rollback()
+        rehearsals: Rehearsals = request.app.state.rehearsals
+        receipt["consequences"] = answered.consequences | rehearsals.ask(made, request.headers[HEADER])
         commands.count_dry_run(session, caller, rows=receipt["rows"]["received"])
     headers = {"Location": f"/v1/submissions/{submission.id}"}
     if answered.again:

@@ -4,8 +4,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain
-from services.ingest.models import Return, ReturnPart, ReturnVersion, Submission, WaitingRow
+from services.ingest.models import Return, ReturnVersion, Submission, WaitingRow
 from services.ingest.problems import AlreadyWithdrawn
+from services.ingest.queries.published import published, told
 from services.ingest.rules.rows import JSON
 from shared.contracts.ingest import ReturnPublished
 from shared.db import now
@@ -53,36 +54,5 @@ def _events(
     session: Session, one: Return, current: ReturnVersion | None, withdrawn: ReturnVersion
 ) -> list[ReturnPublished]:
     if current is None:
-        return [_event(one, withdrawn, kind="withdrawn", parts=1, part=1, content_type=JSON, body=b"[]")]
-    parts = session.execute(
-        select(ReturnPart).where(ReturnPart.version_id == current.id).order_by(ReturnPart.part)
-    ).scalars().all()  # fmt: skip
-    return [
-        _event(one, current, kind=current.kind, parts=len(parts), part=each.part, content_type=each.content_type,
-               body=each.rows)
-        for each in parts
-    ]  # fmt: skip
-
-
-def _event(
-    one: Return, version: ReturnVersion, *, kind: str, parts: int, part: int, content_type: str, body: bytes
-) -> ReturnPublished:
-    return ReturnPublished(
-        feed=one.feed,
-        feed_version=version.feed_version,
-        organisation=one.organisation,
-        period=one.period,
-        sequence=one.sequence,
-        version=version.version,
-        version_id=version.id,
-        submission_id=version.submission_id,
-        kind=kind,  # type: ignore[arg-type]
-        status=version.status,  # type: ignore[arg-type]
-        row_count=0 if kind == "withdrawn" else version.row_count,
-        received_at=version.received_at,
-        extracted_at=version.extracted_at,
-        part=part,
-        parts=parts,
-        content_type=content_type,
-        rows=body,
-    )
+        return [told(one, withdrawn, kind="withdrawn", parts=1, part=1, content_type=JSON, body=b"[]")]
+    return published(session, one, current)

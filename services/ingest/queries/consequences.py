@@ -17,7 +17,7 @@ def consequences(
     session: Session, feed: Feed, differences: Sequence[dict[str, Any]], counted: frozenset[str]
 ) -> dict[str, Any]:
     """`returns` (rows before and after, records added, changed and removed), `measures` made from the feed, and the
-    `cells` (measure, organisation, period) that would be computed anew; 1,000 of each at most, with exact totals.
+    `cells` (measure, organisation, period) that might change; 1,000 of each at most, with exact totals.
 
     `counted` are the measures that rows of `measure-counts` change.
     """

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from services.measures.api import comparisons, exports, figures, previews, statistics, targets
+from services.measures.api import comparisons, exports, figures, previews, rehearsals, statistics, targets
 
 ROUTERS: tuple[APIRouter, ...] = (
     figures.router,
@@ -10,5 +10,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     targets.router,
     exports.router,
     previews.router,
+    rehearsals.router,
     statistics.router,
 )

@@ -8,6 +8,7 @@ from services.measures.commands.registry import (
     adopt_organisations,
     adopt_targets,
 )
+from services.measures.commands.rehearsal import rehearse
 from services.measures.commands.returns import apply_returns, note_quarantined
 from services.measures.commands.verify import Difference, verify
 
@@ -21,5 +22,6 @@ __all__ = [
     "apply_returns",
     "note_quarantined",
     "preview",
+    "rehearse",
     "verify",
 ]

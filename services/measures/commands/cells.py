@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from services.measures.commands import signals
 from services.measures.commands.book import Book, book
 from services.measures.commands.computing import Figures, Stretch, Touched, computed
+from services.measures.commands.copying import COLUMNS, lines
 from services.measures.models import Change, ReturnVersion
 from shared.contracts.measures import CellsChanged
 from shared.contracts.periods import Period
@@ -54,13 +55,12 @@ def batches(session: Session, feeds: Iterable[str], *, since: date | None = None
             batch, size = [], 0
 
 
-def recompute(session: Session, touched: Sequence[Touched]) -> None:
-    """Compute the cells that these returns touch, and publish which figures moved."""
-    if touched:
-        _recompute(session, touched, book(session))
+def recompute(session: Session, touched: Sequence[Touched]) -> int | None:
+    """Compute the cells that these returns touch, and publish which figures moved; the data version this made."""
+    return _recompute(session, touched, book(session)) if touched else None
 
 
-def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> None:
+def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> int:
     instant = now()
     change = session.execute(insert(Change).values(at=instant).returning(Change.number)).scalar_one()
     moved: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
@@ -99,10 +99,7 @@ def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> Non
         ],
         source="measures",
     )
-
-
-_COLUMNS = ("measure", "organisation", "period", "start", "definition_version", "strata", "numerator", "denominator",
-            "dates", "kind", "provisional", "versions", "failed", "grain", "known_from", "change")  # fmt: skip
+    return change
 
 
 def _replace(
@@ -124,9 +121,8 @@ def _replace(
         """,
         (instant, *map(list, zip(*stretches, strict=True)), list(measures)),
     )
-    with cursor.copy(f"COPY cell ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
-        for one in cells:
-            copy.write_row((*one, Period.parse(one.period).grain, instant, change))
+    with cursor.copy(f"COPY cell ({', '.join(COLUMNS)}, known_from, change) FROM STDIN") as copy:
+        copy.write(lines(cells, instant.isoformat(), change))
 
 
 def _submissions(session: Session, touched: Sequence[Touched]) -> Iterator[tuple[str, str]]:

@@ -21,10 +21,15 @@ _VERSION = (
 
 def apply_returns(session: Session, events: Sequence[ReturnPublished]) -> None:
     """Keep what came; make current what is whole and newer than what was; recompute exactly what that touches."""
+    make_current(session, events)
+
+
+def make_current(session: Session, events: Sequence[ReturnPublished]) -> int | None:
+    """The same; the data version that it made, None where nothing was new."""
     _keep(session, events)
     adopted = _adopt(session, sorted({event.version_id for event in events}))
     _no_longer_quarantined(session, adopted)
-    recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
+    return recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
 
 
 def note_quarantined(session: Session, events: Sequence[SubmissionCompleted]) -> None:
