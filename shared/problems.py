@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
+from shared import bodies
 from shared.telemetry import said
 
 MEDIA_TYPE = "application/problem+json"
@@ -139,15 +140,19 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    errors = [_place(one) for one in error.errors()]
-    detail = "; ".join(f"{e.get('parameter') or e.get('pointer')}: {e['message']}" for e in errors[:3])
+    shape = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
+    errors = [_place(one, getattr(shape, "annotation", None)) for one in error.errors()]
+    detail = "; ".join(f"{e.get('parameter') or e.get('pointer') or 'the body'}: {e['message']}" for e in errors[:3])
     return answer(InvalidRequest(detail, errors=errors), request_id=request_id(request))
 
 
-def _place(error: Mapping[str, Any]) -> dict[str, Any]:
+def _place(error: Mapping[str, Any], shape: Any) -> dict[str, Any]:
     where, *path = error["loc"]
     if where == "body":
-        return {"pointer": "".join("/" + _step(step) for step in path) or "/", "message": error["msg"]}
+        steps, names = bodies.place(shape, path)
+        unknown = error["type"] == "extra_forbidden" and names
+        message = f"there is no such field; this takes: {', '.join(names)}" if unknown else error["msg"]
+        return {"pointer": "".join("/" + _step(step) for step in steps), "message": message}
     return {"parameter": ".".join(str(step) for step in path) or str(where), "message": error["msg"]}
 
 
@@ -160,7 +165,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == HTTPStatus.BAD_REQUEST:  # the framework's word for a body that it cannot read as text
         detail = "the body cannot be read as what its Content-Type says"
-        wrong = {"pointer": "/", "message": "is not in UTF-8, or is nested too deeply"}
+        wrong = {"pointer": "", "message": "is not in UTF-8, or is nested too deeply"}
         return answer(InvalidRequest(detail, errors=[wrong]), request_id=request_id(request))
     known = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 422: InvalidRequest, 503: Unavailable}
     problem = known.get(error.status_code, Problem)(str(error.detail), headers=error.headers)

@@ -126,7 +126,7 @@ def test_a_problem_says_what_it_was_told(client: httpx.Client) -> None:
         ({"ward": "7", "number": "many"}, {"pointer": "/number"}),
         ({"ward": "7"}, {"pointer": "/number"}),
         ({"ward": "7", "number": 1, "a/b~c": 1}, {"pointer": "/a~1b~0c"}),
-        ([], {"pointer": "/"}),
+        ([], {"pointer": ""}),
     ],
 )
 def test_what_is_wrong_in_a_body_is_pointed_at(client: httpx.Client, body: Any, place: dict[str, str]) -> None:
@@ -134,6 +134,12 @@ def test_what_is_wrong_in_a_body_is_pointed_at(client: httpx.Client, body: Any, 
 
     assert doc["errors"][0].items() >= place.items()
     assert doc["errors"][0]["message"] in doc["detail"]
+
+
+def test_a_field_there_is_not_is_refused_with_those_there_are(client: httpx.Client) -> None:
+    doc = problem(client.post("/beds", json={"ward": "7", "number": 1, "wards": 1}), 422, "invalid-request")
+
+    assert doc["errors"] == [{"pointer": "/wards", "message": "there is no such field; this takes: ward, number"}]
 
 
 @pytest.mark.parametrize(

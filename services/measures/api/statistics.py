@@ -73,9 +73,9 @@ def compute_spc(caller: MayRead, body: Annotated[bytes, Depends(whole_body)]) ->
     try:
         request = spc.read(body)
         if len(request.series) > MOST_SERIES:
-            raise InvalidSeries(f"{len(request.series)} series: send at most {MOST_SERIES} at once")
+            raise _too_many(f"{len(request.series)} series: send at most {MOST_SERIES} at once")
         if sum(len(one.labels) for one in request.series) > MOST_POINTS:
-            raise InvalidSeries(f"send at most {MOST_POINTS} points at once")
+            raise _too_many(f"send at most {MOST_POINTS} points at once")
         return StreamingResponse(
             spc.evaluate_json(request.series, ruleset=request.ruleset), media_type="application/json"
         )
@@ -84,6 +84,10 @@ def compute_spc(caller: MayRead, body: Annotated[bytes, Depends(whole_body)]) ->
         raise InvalidSeries(str(wrong), errors=errors) from wrong
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise InvalidSeries(str(wrong), errors=[{"pointer": "", "message": str(wrong)}]) from wrong
+
+
+def _too_many(message: str) -> InvalidSeries:
+    return InvalidSeries(message, errors=[{"pointer": "/series", "message": message}])
 
 
 class _Strict(BaseModel):

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import Discriminator, Tag
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import (
@@ -26,6 +27,10 @@ from shared.problems import problems
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=problems(UnknownOrganisation))
 Code = Annotated[str, Path(description="The organisation's code, or any other identifier it has (CQC, ONS).")]
+OneOrMany = Annotated[
+    Annotated[sent.OrganisationSent, Tag("one")] | Annotated[list[sent.OrganisationSent], Tag("many")],
+    Discriminator(lambda body: "many" if isinstance(body, list) else "one"),
+]
 Kind = Annotated[str | None, Query(description="Only this kind: region, icb, hin, trust, site, care_home, ...")]
 
 
@@ -120,7 +125,7 @@ def list_successors(
 )
 def register_organisations(
     request: Request,
-    body: Annotated[sent.OrganisationSent | list[sent.OrganisationSent], Body()],
+    body: Annotated[OneOrMany, Body()],
     caller: Writing,
     session: Session,
     kept: Remembered,

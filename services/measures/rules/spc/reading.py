@@ -15,6 +15,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 _DECODER = msgspec.json.Decoder(Request)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`")
 _PLACE = re.compile(r" - at `\$\.series\[(?P<series>\d+)\](?:\.(?P<field>\w+))?(?:\[(?P<index>\d+)\])?.*`$")
 
 
@@ -26,13 +27,19 @@ def read(body: bytes) -> Request:
     try:
         return _DECODER.decode(body)
     except msgspec.ValidationError as fault:
-        place = _PLACE.search(str(fault))
+        message = str(fault)
+        place = _PLACE.search(message)
         if place is None:
-            raise
-        index = place["index"]
+            kind = Ruleset if "$.ruleset" in message else Request
+            raise msgspec.ValidationError(_UNKNOWN.sub(_taken_by(kind), message)) from None
+        index, unknown = place["index"], _UNKNOWN.match(message)
         raise InvalidSeries(
-            str(fault)[: place.start()],
+            _UNKNOWN.sub(_taken_by(Series), message[: place.start()]),
             series=int(place["series"]),
-            field=place["field"] or "",
+            field=unknown["name"] if unknown else place["field"] or "",
             index=None if index is None else int(index),
         ) from None
+
+
+def _taken_by(kind: type[msgspec.Struct]) -> str:
+    return rf"there is no field `\g<name>`; this takes: {', '.join(kind.__struct_encode_fields__)}"

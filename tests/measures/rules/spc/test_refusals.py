@@ -55,7 +55,7 @@ def test_a_series_that_contradicts_itself_is_refused_with_its_place(change, fiel
         (b'{"series": [{"labels": ["1"], "values": ["x"]}]}', "/series/0/values/0"),
         (b'{"series": [{"labels": ["1"], "values": [[1, "x"]]}]}', "/series/0/values/0"),
         (b'{"series": [{"labels": [], "values": []}, {"labels": ["1"]}]}', "/series/1"),
-        (b'{"series": [{"labels": [], "values": [], "goal": 3}]}', "/series/0"),
+        (b'{"series": [{"labels": [], "values": [], "goal": 3}]}', "/series/0/goal"),
     ],
 )
 def test_a_body_of_the_wrong_types_is_refused_with_its_place(body, pointer):
@@ -83,3 +83,23 @@ def test_a_trend_of_two_points_is_no_rule():
     """Given a ruleset with windows below three, when it is made, then it is refused."""
     with pytest.raises(ValueError, match="3 points"):
         Ruleset(trend_points=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "taken"),
+    [
+        (
+            b'{"series": [{"id": "a", "chart": "run", "labels": [], "values": [], "targt": 1}]}',
+            "/series/0/targt",
+            "target",
+        ),
+        (b'{"series": [], "rules": {}}', "`rules`", "series, ruleset"),
+        (b'{"series": [], "ruleset": {"trend": 6}}', "`trend`", "trend_points"),
+    ],
+)
+def test_a_field_there_is_not_is_named_with_those_there_are(body: bytes, place: str, taken: str) -> None:
+    with pytest.raises((InvalidSeries, msgspec.ValidationError)) as wrong:
+        read(body)
+
+    assert place in str(wrong.value)
+    assert taken in str(wrong.value).partition("this takes: ")[2]
