@@ -9,20 +9,19 @@ from typing import Annotated
 
 import structlog
 import typer
-from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
 from deploy import accounts, migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
+from deploy.issuers import check_issuers
 from deploy.kafka import broker
+from deploy.registering import register
 from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Serving, configuration
 from deploy.settings import Environment
 from deploy.submitting import submit
-from shared.db import Database
 from shared.messaging.kafka import KafkaBus
-from shared.principal import Audience
 from shared.telemetry import configure_logging
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -34,6 +33,8 @@ app.add_typer(kafka, name="kafka")
 app.add_typer(parked, name="parked")
 app.add_typer(measures, name="measures")
 app.command()(submit)
+app.command()(register)
+app.command(name="issuers")(check_issuers)
 app.add_typer(organisations, name="organisations")
 out = Console()
 
@@ -138,30 +139,6 @@ def write_contracts(
         out.print(str(path))
     if release:
         out.print(str(released.release(released.FOLDER, VERSION)))
-
-
-@app.command()
-def register(
-    client_id: Annotated[str, typer.Argument(help="What the client is called.")],
-    name: Annotated[str, typer.Option(help="Whose it is, in words.")],
-    scopes: Annotated[str, typer.Option(help="What it may do, with spaces between.")],
-    organisations: Annotated[str, typer.Option(help="Codes it acts for, with spaces between; * for all.")] = "",
-    audience: Annotated[str, typer.Option(help="public, member or national.")] = "public",
-) -> None:
-    """Register a client with the gateway and print its secret, which is kept nowhere."""
-    from gateway.access.commands import register_client
-
-    database = Database(_environment().url("gateway"), pool_size=1)
-    with database.session() as session:
-        secret = register_client(
-            session,
-            client_id=client_id,
-            name=name,
-            scopes=scopes.split(),
-            organisations=organisations.split(),
-            audience=TypeAdapter(Audience).validate_python(audience),
-        )
-    typer.echo(secret)
 
 
 @kafka.command(name="up")

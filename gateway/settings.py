@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.access.issuers import OutsideIssuer, told_apart
 from gateway.origins import origin
+from gateway.outward.addresses import NotCallable, target
 from gateway.routes import SERVICES
 from shared.settings import ServiceSettings
 
@@ -67,6 +68,17 @@ class GatewaySettings(ServiceSettings):
         missing = SERVICES - self.upstreams.keys()
         if missing:
             raise ValueError(f"no address for {', '.join(sorted(missing))}")
+        return self
+
+    @model_validator(mode="after")
+    def _issuers_can_be_asked(self) -> Self:
+        for one in self.issuers:
+            try:
+                target(one.issuer, sandbox=self.sandbox)
+            except NotCallable as error:
+                raise ValueError(f"the issuer {one.name} cannot be asked for its keys: {error}") from error
+            if one.issuer.rstrip("/") == self.issuer:
+                raise ValueError(f"the issuer {one.name} is this gateway itself")
         return self
 
     @property

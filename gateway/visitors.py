@@ -8,10 +8,11 @@ from datetime import datetime
 import anyio
 import anyio.to_thread
 
+from gateway.access import remote
 from gateway.access.issuers import Issuers
 from gateway.access.jose import NotVerified
 from gateway.access.remote import KeysUnavailable
-from gateway.access.roster import Roster
+from gateway.access.roster import OUTSIDE, Roster
 from gateway.access.tokens import AccessToken, Tokens
 from gateway.problems import AccessUncertain
 from shared.principal import LIFE_SECONDS, Principal, Signer
@@ -19,12 +20,15 @@ from shared.problems import Unauthenticated
 
 
 class Visitor:
-    """A client with a token that was found good. `principal_until` is when its signed principal is to be made anew."""
+    """A client with a token that was found good.
 
-    __slots__ = ("expires", "generation", "principal", "principal_until", "signed")
+    `read_again` is when the token is to be read anew, `principal_until` when its signed principal is to be made anew.
+    """
 
-    def __init__(self, principal: Principal, generation: int, expires: float) -> None:
-        self.principal, self.generation, self.expires = principal, generation, expires
+    __slots__ = ("expires", "generation", "principal", "principal_until", "read_again", "signed")
+
+    def __init__(self, principal: Principal, generation: int, expires: float, read_again: float = float("inf")) -> None:
+        self.principal, self.generation, self.expires, self.read_again = principal, generation, expires, read_again
         self.signed, self.principal_until = b"", 0.0
 
 
@@ -53,7 +57,9 @@ class Visitors:
             raise Unauthenticated(
                 "this needs an access token: POST /oauth2/token gives one", headers={"WWW-Authenticate": "Bearer"}
             )
-        visitor = self._known.get(authorization) or await self._read(authorization)
+        visitor = self._known.get(authorization)
+        if visitor is None or visitor.read_again <= self._clock():
+            visitor = await self._read(authorization)
         if visitor.expires <= self._clock():
             self._known.pop(authorization, None)
             raise _invalid("the access token has expired")
@@ -88,7 +94,10 @@ class Visitors:
             raise _invalid("the access token is not good: ask for a new one") from error
         if len(self._known) >= self.REMEMBERED:
             self._forget()
-        visitor = self._known[authorization] = Visitor(read.principal, read.generation, read.expires)
+        # A key that an outside issuer takes away must end what was signed with it, known here or not.
+        good_for = remote.FRESH_SECONDS if read.generation == OUTSIDE else float("inf")
+        visitor = Visitor(read.principal, read.generation, read.expires, self._clock() + good_for)
+        self._known[authorization] = visitor
         return visitor
 
     async def _believed(self, token: str) -> AccessToken:

@@ -212,7 +212,10 @@ def list_audit(
     response: Response,
     caller: MayAudit,
     session: Session,
-    client_id: Annotated[schemas.ClientId | None, Query(description="Only what this client did.")] = None,
+    client_id: Annotated[
+        schemas.CallerId | None,
+        Query(description="Only what this client did; `issuer:subject` for a token of an outside issuer."),
+    ] = None,
     event: Annotated[
         str | None, Query(pattern=r"^[a-z.]{1,50}$", description="Only this event, such as `token.refused`.")
     ] = None,

@@ -46,6 +46,17 @@ def register_client(
     return _give_secret(session, client)
 
 
+def register_signer(session: Session, wanted: schemas.NewClient, *, sandbox: bool = False) -> Client:
+    """Register, on the installation's authority, a client that signs with keys of its own (`jwks` or `jwks_uri`).
+
+    In a `sandbox` keys may be published without TLS. Raises ClientExists or InvalidClient.
+    """
+    client = _add(session, wanted, by=INSTALLATION, sandbox=sandbox)
+    if not client.signs:
+        raise _invalid("/jwks", "there are neither keys nor an address of keys")
+    return client
+
+
 def register(
     session: Session, wanted: schemas.NewClient, *, caller: Principal, sandbox: bool = False
 ) -> tuple[Client, str | None]:

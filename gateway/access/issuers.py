@@ -7,6 +7,7 @@ clients or webhooks: those belong to registered clients, which can be revoked he
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -24,7 +25,7 @@ from shared.principal import EVERYONE, Audience, Principal
 DISCOVERY = "/.well-known/openid-configuration"
 ONLY_REGISTERED = frozenset({"clients:read", "clients:write", "webhooks:read", "webhooks:write", "audit:read"})
 MOST_ORGANISATIONS = 1000
-_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._|@+-]{0,119}")
+_SUBJECT = re.compile(r"[A-Za-z0-9_.|@+=:/-]{1,120}")
 _ORGANISATION = re.compile(ORGANISATION)
 
 FetchDocument = Callable[[str], Mapping[str, Any]]
@@ -115,6 +116,17 @@ def _values(claims: Mapping[str, Any], name: str) -> Sequence[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
+def discovered(issuer: OutsideIssuer, fetch: FetchDocument) -> Mapping[str, Any]:
+    """The keys that an issuer publishes (JWKS), where its discovery says they are. Raises NotFetched."""
+    told = fetch(issuer.issuer.rstrip("/") + DISCOVERY)
+    if told.get("issuer") != issuer.issuer:
+        raise NotFetched(f"what is at {DISCOVERY} speaks for another issuer")
+    address = told.get("jwks_uri")
+    if not isinstance(address, str):
+        raise NotFetched("it does not say where its keys are (jwks_uri)")
+    return fetch(address)
+
+
 def told_apart(issuers: tuple[OutsideIssuer, ...]) -> tuple[OutsideIssuer, ...]:
     """The issuers, if their names and addresses differ. Raises ValueError."""
     for named in ([one.name for one in issuers], [one.issuer for one in issuers]):
@@ -127,8 +139,8 @@ class Believed:
     """One issuer and its keys, found by discovery. Its tokens are read with the keys there are: `prepare` first."""
 
     def __init__(self, issuer: OutsideIssuer, fetch: FetchDocument) -> None:
-        self._issuer, self._fetch = issuer, fetch
-        self._keys = RemoteKeys(self._discovered, issuer.algorithms)
+        self._issuer = issuer
+        self._keys = RemoteKeys(partial(discovered, issuer, fetch), issuer.algorithms)
 
     def due(self, token: str) -> bool:
         """Whether its keys should be fetched before this token is read."""
@@ -146,15 +158,6 @@ class Believed:
         if claims.get("iss") != self._issuer.issuer or not meant_for(claims, {self._issuer.audience}):
             raise NotVerified("made by or for somebody else")
         return AccessToken(self._issuer.principal(claims), OUTSIDE, float(claims["exp"]))
-
-    def _discovered(self) -> Mapping[str, Any]:
-        told = self._fetch(self._issuer.issuer.rstrip("/") + DISCOVERY)
-        if told.get("issuer") != self._issuer.issuer:
-            raise NotFetched(f"what is at {DISCOVERY} speaks for another issuer")
-        address = told.get("jwks_uri")
-        if not isinstance(address, str):
-            raise NotFetched("it does not say where its keys are (jwks_uri)")
-        return self._fetch(address)
 
 
 class Issuers:

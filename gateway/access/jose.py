@@ -54,9 +54,14 @@ class Keys:
             raise UnusableKeys("there must be keys, each a JSON object (JWK)")
         self._algorithms = frozenset(algorithms)
         self._keys = [(jwk.get("kid"), jwk.get("alg"), _public_key(jwk, self._algorithms)) for jwk in jwks]
-        names = [kid for kid, _, _ in self._keys]
+        names = self.names
         if len(set(names)) != len(names) or (None in names and len(names) > 1):
             raise UnusableKeys("where there are several keys, each needs a `kid` of its own")
+
+    @property
+    def names(self) -> list[str | None]:
+        """The `kid` of each; None for a key alone that has none."""
+        return [kid for kid, _, _ in self._keys]
 
     def verify(self, token: str) -> tuple[dict[str, Any], bytes]:
         """The header and payload of a compact JWS. Raises NotVerified."""

@@ -55,7 +55,7 @@ class RemoteKeys:
                 return
             self._tried_at = self._clock()
             try:
-                self._keys = _usable(self._fetch().get("keys"), self._algorithms)
+                self._keys = usable(self._fetch().get("keys"), self._algorithms)
                 self._fetched_at = self._clock()
             except (NotFetched, UnusableKeys) as error:
                 log.warning("keys cannot be fetched", why=str(error))
@@ -68,7 +68,8 @@ class RemoteKeys:
         return keys.verify(token)
 
 
-def _usable(jwks: Any, algorithms: frozenset[str]) -> Keys:
+def usable(jwks: Any, algorithms: frozenset[str]) -> Keys:
+    """The keys of a published set that could verify something. Raises UnusableKeys where there are none."""
     if not isinstance(jwks, Sequence) or isinstance(jwks, str) or len(jwks) > MOST_KEYS:
         raise UnusableKeys(f"there must be `keys`, a list of at most {MOST_KEYS}")
     return Keys([one for one in jwks if _is_usable(one, algorithms)], algorithms)

@@ -11,7 +11,11 @@ CLIENT_ID = r"^[a-z0-9][a-z0-9_-]{1,62}[a-z0-9]$"
 ORGANISATION = r"^(\*|[A-Z0-9][A-Z0-9-]{0,19})$"
 SCOPE = r"^[a-z]+(-[a-z]+)*:(read|write)$"
 
+CALLER = r"^[A-Za-z0-9][A-Za-z0-9_.|@+=:/-]{0,200}$"
+
 ClientId = Annotated[str, StringConstraints(pattern=CLIENT_ID)]
+CallerId = Annotated[str, StringConstraints(pattern=CALLER)]
+"""A client, or somebody with a token of an outside issuer: `issuer:subject`."""
 Organisation = Annotated[str, StringConstraints(pattern=ORGANISATION)]
 ScopeName = Annotated[str, StringConstraints(pattern=SCOPE)]
 KeysAddress = Annotated[str, StringConstraints(min_length=8, max_length=2000)]

@@ -2188,7 +2188,7 @@ export interface components {
         };
         /**
          * Cell
-         * @description A figure that would be computed anew.
+         * @description A figure that would change: before and after. Where `notices` say so, one that might, without figures.
          */
         Cell: {
             /** Measure */
@@ -2197,6 +2197,8 @@ export interface components {
             organisation: string;
             /** Period */
             period: string;
+            before?: components["schemas"]["Figure"] | null;
+            after?: components["schemas"]["Figure"] | null;
         };
         /**
          * Chain
@@ -2630,6 +2632,11 @@ export interface components {
              */
             authentication: string;
             /**
+             * Jwks Uri
+             * @description Where the client publishes its keys, if it does.
+             */
+            jwks_uri: string | null;
+            /**
              * Registered At
              * Format: date-time
              */
@@ -2667,6 +2674,11 @@ export interface components {
              * @description `client_secret` or `private_key_jwt`.
              */
             authentication: string;
+            /**
+             * Jwks Uri
+             * @description Where the client publishes its keys, if it does.
+             */
+            jwks_uri: string | null;
             /**
              * Registered At
              * Format: date-time
@@ -2755,7 +2767,7 @@ export interface components {
         };
         /**
          * Consequences
-         * @description What a dry run would have done.
+         * @description What a dry run would have done; `notices` say what could not be told.
          */
         Consequences: {
             /** Returns */
@@ -2768,6 +2780,49 @@ export interface components {
             cells: components["schemas"]["Cell"][];
             /** Cells Total */
             cells_total: number;
+            /**
+             * Signals
+             * @default []
+             */
+            signals: components["schemas"]["SignalMoved"][];
+            /**
+             * Targets
+             * @default []
+             */
+            targets: components["schemas"]["TargetMoved"][];
+            /**
+             * Notices
+             * @default []
+             */
+            notices: string[];
+        };
+        /**
+         * CusumAnswer
+         * @description One entry a case, in order of time.
+         */
+        CusumAnswer: {
+            /**
+             * Vlad
+             * @description Expected minus observed events so far.
+             */
+            vlad: number[];
+            /**
+             * Cusum Up
+             * @description Evidence for raised odds; never negative.
+             */
+            cusum_up: number[];
+            /**
+             * Cusum Down
+             * @description Evidence for lowered odds; never negative.
+             */
+            cusum_down: number[];
+            /**
+             * Signal Up
+             * @description Whether it is above its limit.
+             */
+            signal_up: boolean[];
+            /** Signal Down */
+            signal_down: boolean[];
         };
         /**
          * CusumRequest
@@ -3233,6 +3288,215 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ExplainedNumbers
+         * @description The figure itself, as the series shows it.
+         */
+        ExplainedNumbers: {
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /** Value */
+            value: number | null;
+            /** Lower 95 */
+            lower_95: number | null;
+            /** Upper 95 */
+            upper_95: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "value" | "zero" | "suppressed" | "rounded" | "not_submitted" | "nil_return" | "late" | "awaiting_denominator" | "low_quality" | "not_applicable" | "quarantined";
+            /** Provisional */
+            provisional: boolean;
+            /**
+             * Completeness
+             * @description The share of the returns expected that is in it, 0 to 1.
+             */
+            completeness: number | null;
+            /**
+             * Lowest
+             * @description What a proportion would be if no case of those missing were one.
+             */
+            lowest: number | null;
+            /**
+             * Highest
+             * @description What it would be if every case of those missing were an event.
+             */
+            highest: number | null;
+            /**
+             * Failed
+             * @description The quality gates that it fails, or members that were left out fail.
+             */
+            failed: string[];
+        };
+        /**
+         * ExplainedPoint
+         * @description Where the figure stands on its chart; all null where it is no point of it.
+         */
+        ExplainedPoint: {
+            /** Segment */
+            segment: number | null;
+            /** Centre */
+            centre: number | null;
+            /** Lower */
+            lower: number | null;
+            /** Upper */
+            upper: number | null;
+            /** Outside */
+            outside: boolean | null;
+            /** Rule */
+            rule: ("outside" | "trend" | "two_of_three" | "shift") | null;
+            /** Signal */
+            signal: ("common_cause" | "improvement" | "concern" | "neutral_high" | "neutral_low") | null;
+        };
+        /**
+         * ExplainedReturn
+         * @description One version of a return behind the figure.
+         */
+        ExplainedReturn: {
+            /** Version Id */
+            version_id: string;
+            /** Feed */
+            feed: string;
+            /** Organisation */
+            organisation: string;
+            /** Period */
+            period: string;
+            /** Version */
+            version: number;
+            /**
+             * Kind
+             * @description Such as rows, or nil for a nil return.
+             */
+            kind: string;
+            /** Status */
+            status: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Submission Id */
+            submission_id: string;
+            /**
+             * Rows
+             * @description How many rows it had; null under disclosure control.
+             */
+            rows: number | null;
+        };
+        /**
+         * Explanation
+         * @description One figure, from its formula to the returns behind it.
+         */
+        Explanation: {
+            /**
+             * As Of
+             * @description When the newest figure behind the answer arrived; null for none.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of any figure.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
+            /**
+             * Disclosure
+             * @description The policy by which small numbers are protected; null if exact.
+             */
+            disclosure: string | null;
+            /** Definition Version */
+            definition_version: string;
+            /**
+             * Unverified
+             * @description Whether the definition rests on a fact that was not checked.
+             */
+            unverified: boolean;
+            /** Measure */
+            measure: string;
+            /** Name */
+            name: string;
+            /** Organisation */
+            organisation: string;
+            /** Organisation Name */
+            organisation_name: string;
+            /** Period */
+            period: string;
+            /**
+             * Stratum
+             * @description Such as imd_quintile=1; empty for the whole.
+             */
+            stratum: string;
+            /**
+             * Formula
+             * @description How the figure is worked out, in words.
+             */
+            formula: string;
+            /**
+             * Numerator Counts
+             * @description What the numerator counts, in words.
+             */
+            numerator_counts: string;
+            /**
+             * Denominator Counts
+             * @description What the denominator counts; null for a plain count.
+             */
+            denominator_counts: string | null;
+            numbers: components["schemas"]["ExplainedNumbers"];
+            /** Multiplier */
+            multiplier: number;
+            /** Unit */
+            unit: string;
+            /**
+             * Definition
+             * @description The definition as it was published.
+             */
+            definition: {
+                [key: string]: unknown;
+            };
+            /**
+             * Definition Versions
+             * @description The versions by which the figures behind it were computed.
+             */
+            definition_versions: string[];
+            /**
+             * Counted From
+             * @description `rows` counted here, figures `counted` elsewhere, or `nil` returns.
+             */
+            counted_from: string[];
+            /**
+             * Organisations
+             * @description How many organisations sent what is behind it.
+             */
+            organisations: number;
+            /**
+             * Returns
+             * @description Newest first, 200 at the most.
+             */
+            returns: components["schemas"]["ExplainedReturn"][];
+            /** Returns Total */
+            returns_total: number;
+            suppression: components["schemas"]["Suppression"];
+            /**
+             * Chart
+             * @description The kind of chart it is judged on.
+             */
+            chart: string;
+            point: components["schemas"]["ExplainedPoint"];
+            /** @description The stretch of limits that the point belongs to. */
+            segment: components["schemas"]["ChartSegment"] | null;
+        };
+        /**
          * FalseAlarms
          * @description What a budget of false alarms affords.
          */
@@ -3339,6 +3603,208 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Figure
+         * @description A figure of the whole, without its strata.
+         */
+        Figure: {
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * Funnel
+         * @description A measure over all organisations of a kind in one period, with the limits that chance alone explains.
+         */
+        Funnel: {
+            /**
+             * As Of
+             * @description When the newest figure behind the answer arrived; null for none.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of any figure.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
+            /**
+             * Disclosure
+             * @description The policy by which small numbers are protected; null if exact.
+             */
+            disclosure: string | null;
+            /** Measure */
+            measure: string;
+            /** Name */
+            name: string;
+            /** Definition Version */
+            definition_version: string;
+            /** Unit */
+            unit: string;
+            /** Multiplier */
+            multiplier: number;
+            /**
+             * Improvement
+             * @enum {string}
+             */
+            improvement: "increase" | "decrease" | "neutral";
+            /**
+             * Period
+             * @description Null where none of them has a figure.
+             */
+            period: string | null;
+            /**
+             * Level
+             * @description The kind of organisation.
+             */
+            level: string;
+            /** Within */
+            within: string;
+            /**
+             * Kind
+             * @description Null where there are no limits.
+             */
+            kind: ("proportion" | "ratio_of_counts") | null;
+            /**
+             * Target
+             * @description What they have together, in the unit of the measure.
+             */
+            target: number | null;
+            /**
+             * Phi
+             * @description The dispersion ratio: above 1, they differ by more than chance.
+             */
+            phi: number | null;
+            /**
+             * Tau2
+             * @description The variance between organisations on the transformed scale.
+             */
+            tau2: number | null;
+            /**
+             * Adjusted
+             * @description Whether the limits are widened for overdispersion.
+             */
+            adjusted: boolean;
+            /**
+             * Curve
+             * @description In order of denominator.
+             */
+            curve: components["schemas"]["FunnelPoint"][];
+            /** Items */
+            items: components["schemas"]["FunnelItem"][];
+            /**
+             * Notices
+             * @description Sentences that a reader must see, such as why there are no limits.
+             */
+            notices: string[];
+        };
+        /**
+         * FunnelAnswer
+         * @description A funnel, its rows sorted by group.
+         */
+        FunnelAnswer: {
+            /**
+             * Target
+             * @description What the groups have together, not scaled; 1 for a standardised ratio.
+             */
+            target: number;
+            /**
+             * Phi
+             * @description The dispersion ratio.
+             */
+            phi: number | null;
+            /**
+             * Tau2
+             * @description The variance between groups on the transformed scale.
+             */
+            tau2: number | null;
+            /**
+             * Adjusted
+             * @description Whether the limits are widened for overdispersion.
+             */
+            adjusted: boolean;
+            /** Rows */
+            rows: components["schemas"]["FunnelRow"][];
+        };
+        /**
+         * FunnelItem
+         * @description One organisation on the funnel. Without a figure, or without limits, what is missing is null.
+         */
+        FunnelItem: {
+            /** Measure */
+            measure: string;
+            /** Organisation */
+            organisation: string;
+            /** Organisation Name */
+            organisation_name: string;
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /**
+             * Value
+             * @description In the unit of the measure, as the limits are.
+             */
+            value: number | null;
+            /**
+             * Ratio
+             * @description Numerator over denominator, before the multiplier.
+             */
+            ratio: number | null;
+            /**
+             * Z
+             * @description How many standard deviations from the target, on the transformed scale.
+             */
+            z: number | null;
+            /** Lower 95 */
+            lower_95: number | null;
+            /** Upper 95 */
+            upper_95: number | null;
+            /** Lower 998 */
+            lower_998: number | null;
+            /** Upper 998 */
+            upper_998: number | null;
+            /**
+             * Outlier
+             * @description Whether it lies outside the 99.8% limits.
+             */
+            outlier: boolean | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "value" | "zero" | "suppressed" | "rounded" | "not_submitted" | "nil_return" | "late" | "awaiting_denominator" | "low_quality" | "not_applicable" | "quarantined";
+            /** Provisional */
+            provisional: boolean;
+        };
+        /**
+         * FunnelPoint
+         * @description The limits at one denominator, to draw the lines of the funnel through.
+         */
+        FunnelPoint: {
+            /** Denominator */
+            denominator: number;
+            /** Lower 95 */
+            lower_95: number;
+            /** Upper 95 */
+            upper_95: number;
+            /** Lower 998 */
+            lower_998: number;
+            /** Upper 998 */
+            upper_998: number;
+        };
+        /**
          * FunnelRequest
          * @description Rows of `group`, `numerator` and `denominator` (expected events for a standardised ratio).
          */
@@ -3380,6 +3846,206 @@ export interface components {
             }[];
         };
         /**
+         * FunnelRow
+         * @description One group on the funnel. The limits are scaled by the multiplier, `ratio` is not.
+         */
+        FunnelRow: {
+            /** Group */
+            group: string;
+            /** Numerator */
+            numerator: number;
+            /** Denominator */
+            denominator: number;
+            /** Ratio */
+            ratio: number;
+            /**
+             * Z
+             * @description How many standard deviations from the target, before trimming.
+             */
+            z: number | null;
+            /** Lower 95 */
+            lower_95: number | null;
+            /** Upper 95 */
+            upper_95: number | null;
+            /** Lower 998 */
+            lower_998: number | null;
+            /** Upper 998 */
+            upper_998: number | null;
+            /** Outlier */
+            outlier: boolean;
+        };
+        /**
+         * Inequalities
+         * @description A measure by stratum over a stretch of time, and what lies between the strata.
+         */
+        Inequalities: {
+            /**
+             * As Of
+             * @description When the newest figure behind the answer arrived; null for none.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of any figure.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
+            /**
+             * Disclosure
+             * @description The policy by which small numbers are protected; null if exact.
+             */
+            disclosure: string | null;
+            /** Definition Version */
+            definition_version: string;
+            /**
+             * Unverified
+             * @description Whether the definition rests on a fact that was not checked.
+             */
+            unverified: boolean;
+            /** Measure */
+            measure: string;
+            /** Name */
+            name: string;
+            /** Organisation */
+            organisation: string;
+            /** Organisation Name */
+            organisation_name: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Improvement
+             * @enum {string}
+             */
+            improvement: "increase" | "decrease" | "neutral";
+            /** By */
+            by: string;
+            /**
+             * From
+             * @description The first period; null where there is no figure at all.
+             */
+            from: string | null;
+            /**
+             * To
+             * @description The last period.
+             */
+            to: string | null;
+            /** @description All strata together. */
+            whole: components["schemas"]["InequalityItem"] | null;
+            /**
+             * Compared
+             * @description The two strata that gap and ratio compare.
+             */
+            compared: string[] | null;
+            /** Gap */
+            gap: number | null;
+            /** Ratio */
+            ratio: number | null;
+            /**
+             * Unknown Share
+             * @description The share of the cases whose stratum is not known, 0 to 1.
+             */
+            unknown_share: number | null;
+            /**
+             * Sii
+             * @description The slope index of inequality, in the unit of the measure.
+             */
+            sii: number | null;
+            /** Sii Lower 95 */
+            sii_lower_95: number | null;
+            /** Sii Upper 95 */
+            sii_upper_95: number | null;
+            /**
+             * Rii
+             * @description The relative index of inequality.
+             */
+            rii: number | null;
+            /** Rii Lower 95 */
+            rii_lower_95: number | null;
+            /** Rii Upper 95 */
+            rii_upper_95: number | null;
+            /**
+             * Notices
+             * @description Sentences that a reader must see, such as why there is no index.
+             */
+            notices: string[];
+            /**
+             * Items
+             * @description The strata, without the whole.
+             */
+            items: components["schemas"]["InequalityItem"][];
+        };
+        /**
+         * InequalityAnswer
+         * @description The slope index (scaled by the multiplier) and the relative index, with their limits.
+         */
+        InequalityAnswer: {
+            /** Sii */
+            sii: number;
+            /**
+             * Rii
+             * @description Null where the fitted value at the first end is 0.
+             */
+            rii: number | null;
+            /**
+             * Intercept
+             * @description The fitted value at the first end.
+             */
+            intercept: number;
+            /**
+             * Sii Lower
+             * @description Null where a limit of a row has no logarithm.
+             */
+            sii_lower: number | null;
+            /** Sii Upper */
+            sii_upper: number | null;
+            /** Rii Lower */
+            rii_lower: number | null;
+            /** Rii Upper */
+            rii_upper: number | null;
+            /**
+             * Notices
+             * @description Sentences that a reader must see.
+             */
+            notices: string[];
+        };
+        /**
+         * InequalityItem
+         * @description One stratum over the whole range. A figure that is missing says why in its `status`.
+         */
+        InequalityItem: {
+            /**
+             * Stratum
+             * @description Such as imd_quintile=1; empty for the whole.
+             */
+            stratum: string;
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /** Value */
+            value: number | null;
+            /** Lower 95 */
+            lower_95: number | null;
+            /** Upper 95 */
+            upper_95: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "value" | "zero" | "suppressed" | "rounded" | "not_submitted" | "nil_return" | "late" | "awaiting_denominator" | "low_quality" | "not_applicable" | "quarantined";
+            /** Provisional */
+            provisional: boolean;
+        };
+        /**
          * InequalityRequest
          * @description Rows of `quantile` (1 is the most deprived), `population`, `value`, `lower` and `upper`.
          */
@@ -3408,6 +4074,31 @@ export interface components {
             rows: {
                 [key: string]: unknown;
             }[];
+        };
+        /**
+         * IntervalRow
+         * @description A figure with its confidence interval; null where there is none.
+         */
+        IntervalRow: {
+            /** Value */
+            value: number | null;
+            /** Lower */
+            lower: number | null;
+            /** Upper */
+            upper: number | null;
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "wilson" | "exact" | "byar" | "student" | "dobson";
+        };
+        /**
+         * IntervalsAnswer
+         * @description One interval a row, in the order of the rows.
+         */
+        IntervalsAnswer: {
+            /** Rows */
+            rows: components["schemas"]["IntervalRow"][];
         };
         /**
          * IntervalsRequest
@@ -3457,6 +4148,118 @@ export interface components {
             kind: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Matrix
+         * @description What every measure of the organisations asked for is doing.
+         */
+        Matrix: {
+            /**
+             * As Of
+             * @description When the newest figure behind the answer arrived; null for none.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of any figure.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
+            /**
+             * Disclosure
+             * @description The policy by which small numbers are protected; null if exact.
+             */
+            disclosure: string | null;
+            /**
+             * Programme
+             * @description The programme asked for; null for all.
+             */
+            programme: string | null;
+            /** Items */
+            items: components["schemas"]["MatrixItem"][];
+        };
+        /**
+         * MatrixItem
+         * @description One measure at one organisation: its newest figure and its icons; null where there is none.
+         */
+        MatrixItem: {
+            /** Measure */
+            measure: string;
+            /** Measure Name */
+            measure_name: string;
+            /** Programme */
+            programme: string | null;
+            /** Organisation */
+            organisation: string;
+            /** Organisation Name */
+            organisation_name: string;
+            /** Organisation Kind */
+            organisation_kind: string;
+            /**
+             * Chart
+             * @description The kind of chart that was judged.
+             */
+            chart: string;
+            /**
+             * Points
+             * @description How many periods have a value.
+             */
+            points: number;
+            /**
+             * Period
+             * @description The newest period with a value.
+             */
+            period: string | null;
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /** Value */
+            value: number | null;
+            /** Unit */
+            unit: string;
+            /**
+             * Improvement
+             * @enum {string}
+             */
+            improvement: "increase" | "decrease" | "neutral";
+            /** Variation */
+            variation: ("common_cause" | "improvement_high" | "improvement_low" | "concern_high" | "concern_low" | "neutral_high" | "neutral_low") | null;
+            /**
+             * Assurance
+             * @description Null without a target, or without limits to judge by.
+             */
+            assurance: ("pass" | "fail" | "inconsistent") | null;
+            /**
+             * Rule
+             * @description The rule that the newest point breaks.
+             */
+            rule: ("outside" | "trend" | "two_of_three" | "shift") | null;
+            /**
+             * Trial Limits
+             * @description Whether there are too few points for the limits to stand.
+             */
+            trial_limits: boolean | null;
+            /** Centre */
+            centre: number | null;
+            /** Lower */
+            lower: number | null;
+            /** Upper */
+            upper: number | null;
+            /**
+             * Target
+             * @description The level to reach, in the unit of the measure.
+             */
+            target: number | null;
         };
         /**
          * Measure
@@ -3616,7 +4419,7 @@ export interface components {
         };
         /**
          * NewClient
-         * @description A client to register. Without `jwks` it gets a secret, which is shown once.
+         * @description A client to register. Without `jwks` or `jwks_uri` it gets a secret, which is shown once.
          * @example {
          *       "audience": "member",
          *       "client_id": "example-trust-maternity",
@@ -3650,6 +4453,11 @@ export interface components {
             audience: "public" | "member" | "national";
             /** @description Public keys, for `private_key_jwt`. */
             jwks?: components["schemas"]["KeySet"] | null;
+            /**
+             * Jwks Uri
+             * @description Instead of `jwks`: the public https address where the client publishes its keys (JWKS). They are fetched when first needed, every ten minutes, and when a JWT names a key that is new.
+             */
+            jwks_uri?: string | null;
         };
         /**
          * NewWebhook
@@ -3692,6 +4500,22 @@ export interface components {
              * @default []
              */
             measures: string[];
+        };
+        /**
+         * Newest
+         * @description The newest figure, beside the one that the trajectory expects.
+         */
+        Newest: {
+            /** Period */
+            period: string;
+            /** Value */
+            value: number;
+            /** Expected */
+            expected: number | null;
+            /** Status */
+            status: string;
+            /** Provisional */
+            provisional: boolean;
         };
         /**
          * Node
@@ -4118,6 +4942,125 @@ export interface components {
             } | null;
         };
         /**
+         * Preview
+         * @description What would change if the draft were live. Nothing has been changed.
+         */
+        Preview: {
+            /** Measure */
+            measure: string;
+            /**
+             * From
+             * Format: date
+             * @description The first day that was looked at: two years of figures.
+             */
+            from: string;
+            /**
+             * Live Version
+             * @description Null where nothing is live yet.
+             */
+            live_version: string | null;
+            /** Draft Version */
+            draft_version: string;
+            cells: components["schemas"]["PreviewedCells"];
+            /**
+             * Changes
+             * @description Only of organisations you see exactly, 1,000 at the most.
+             */
+            changes: components["schemas"]["PreviewedChange"][];
+            /** Changes Total */
+            changes_total: number;
+            /** Icons */
+            icons: components["schemas"]["PreviewedIcon"][];
+            /** Crossings */
+            crossings: components["schemas"]["PreviewedCrossing"][];
+        };
+        /**
+         * PreviewedCells
+         * @description How many cells (organisation, period and stratum) there are, and how many would change.
+         */
+        PreviewedCells: {
+            /** Before */
+            before: number;
+            /** After */
+            after: number;
+            /**
+             * Changed
+             * @description Those that are added or removed among them.
+             */
+            changed: number;
+            /** Added */
+            added: number;
+            /** Removed */
+            removed: number;
+        };
+        /**
+         * PreviewedChange
+         * @description One cell that would change. `before` is null for one that is added, `after` for one that is removed.
+         */
+        PreviewedChange: {
+            /** Organisation */
+            organisation: string;
+            /** Period */
+            period: string;
+            /** Stratum */
+            stratum: string;
+            before: components["schemas"]["PreviewedFigure"] | null;
+            after: components["schemas"]["PreviewedFigure"] | null;
+        };
+        /**
+         * PreviewedCrossing
+         * @description An organisation that would reach its target, or no longer reach it.
+         */
+        PreviewedCrossing: {
+            /** Organisation */
+            organisation: string;
+            /** Target */
+            target: string;
+            /** Level */
+            level: number;
+            /** Before */
+            before: number | null;
+            /** After */
+            after: number | null;
+            /**
+             * Reached
+             * @description Whether the draft's figure reaches it.
+             */
+            reached: boolean;
+        };
+        /**
+         * PreviewedFigure
+         * @description The figure of a cell by one of the two versions.
+         */
+        PreviewedFigure: {
+            /** Numerator */
+            numerator: number | null;
+            /** Denominator */
+            denominator: number | null;
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * PreviewedIcon
+         * @description An organisation whose icons would change.
+         */
+        PreviewedIcon: {
+            /** Organisation */
+            organisation: string;
+            before: components["schemas"]["PreviewedIcons"];
+            after: components["schemas"]["PreviewedIcons"];
+        };
+        /**
+         * PreviewedIcons
+         * @description The icons of a chart; null where there are too few figures.
+         */
+        PreviewedIcons: {
+            /** Variation */
+            variation: ("common_cause" | "improvement_high" | "improvement_low" | "concern_high" | "concern_low" | "neutral_high" | "neutral_low") | null;
+            /** Assurance */
+            assurance: ("pass" | "fail" | "inconsistent") | null;
+        };
+        /**
          * Problem
          * @description What went wrong (RFC 9457).
          */
@@ -4332,6 +5275,81 @@ export interface components {
             changed_at: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Standing
+         * @description Of the organisations that a target counts, how many had come far enough on a day.
+         */
+        ProgrammesStanding: {
+            /**
+             * At
+             * Format: date
+             */
+            at: string;
+            /** Organisations */
+            organisations: number;
+            /** Reached */
+            reached: number;
+            /**
+             * Share
+             * @description In percent; null where there is no such organisation.
+             */
+            share: number | null;
+            /** Enough */
+            enough: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ProgressBaseline
+         * @description The level the target started from.
+         */
+        ProgressBaseline: {
+            /** Value */
+            value: number;
+            /**
+             * On
+             * @description The last day the baseline describes; null where nothing says.
+             */
+            on: string | null;
+        };
+        /**
+         * ProgressNow
+         * @description The newest figure beside what was expected by then.
+         */
+        ProgressNow: {
+            /** Period */
+            period: string;
+            /** Value */
+            value: number;
+            /**
+             * Expected
+             * @description Null for a target without a trajectory.
+             */
+            expected: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "value" | "zero" | "suppressed" | "rounded" | "not_submitted" | "nil_return" | "late" | "awaiting_denominator" | "low_quality" | "not_applicable" | "quarantined";
+            /** Provisional */
+            provisional: boolean;
+        };
+        /**
+         * ProgressProspect
+         * @description Whether the process as it is reaches the target.
+         */
+        ProgressProspect: {
+            /**
+             * Reaches
+             * @enum {string}
+             */
+            reaches: "always" | "never" | "by_chance";
+            /**
+             * Reason
+             * @description The same as a sentence.
+             */
+            reason: string;
         };
         /**
          * Quarantine
@@ -4642,6 +5660,11 @@ export interface components {
             overlap_seconds: number;
             /** @description The new keys, which take the place of the old ones. */
             jwks?: components["schemas"]["KeySet"] | null;
+            /**
+             * Jwks Uri
+             * @description Where the keys are published from now on; takes the place of the old keys.
+             */
+            jwks_uri?: string | null;
         };
         /**
          * RowEffect
@@ -4835,6 +5858,27 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * SignalMoved
+         * @description A signal that would begin (`detected`) or end (`resolved`).
+         */
+        SignalMoved: {
+            /** Organisation */
+            organisation: string;
+            /** Measure */
+            measure: string;
+            /** Period */
+            period: string;
+            /** Variation */
+            variation: string;
+            /** Rule */
+            rule: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "detected" | "resolved";
+        };
+        /**
          * Signals
          * @description A page of signals, in the order they were found.
          */
@@ -4891,27 +5935,12 @@ export interface components {
         };
         /**
          * Standing
-         * @description Of the organisations that a target counts, how many had come far enough on a day.
+         * @description How an organisation stands towards a target.
          */
         Standing: {
-            /**
-             * At
-             * Format: date
-             */
-            at: string;
-            /** Organisations */
-            organisations: number;
-            /** Reached */
-            reached: number;
-            /**
-             * Share
-             * @description In percent; null where there is no such organisation.
-             */
-            share: number | null;
-            /** Enough */
-            enough: boolean | null;
-        } & {
-            [key: string]: unknown;
+            /** Status */
+            status: string | null;
+            now: components["schemas"]["Newest"] | null;
         };
         /**
          * Succession
@@ -4979,6 +6008,34 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Suppression
+         * @description How small numbers of the measure are protected.
+         */
+        Suppression: {
+            /** Policy */
+            policy: string;
+            /**
+             * Applied
+             * @description Whether it was applied to this answer.
+             */
+            applied: boolean;
+            /**
+             * Small Below
+             * @description Counts above 0 and below this are small; 0 where none is.
+             */
+            small_below: number;
+            /**
+             * Small Shown As
+             * @description What stands in place of a small count; null where it is hidden.
+             */
+            small_shown_as: number | null;
+            /**
+             * Rounded To
+             * @description The other counts are rounded to the nearest multiple of this.
+             */
+            rounded_to: number;
+        };
+        /**
          * Target
          * @description A target: baseline, level, date, scope and state.
          */
@@ -5015,9 +6072,148 @@ export interface components {
              */
             unverified: boolean;
             /** @description Of a share of organisations only. */
-            standing?: components["schemas"]["Standing"] | null;
+            standing?: components["schemas"]["ProgrammesStanding"] | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * TargetMoved
+         * @description A target towards which an organisation would stand differently.
+         */
+        TargetMoved: {
+            /** Id */
+            id: string;
+            /** Organisation */
+            organisation: string;
+            /** Measure */
+            measure: string;
+            before: components["schemas"]["Standing"];
+            after: components["schemas"]["Standing"];
+        };
+        /**
+         * TargetProgress
+         * @description How a target stands. Where no figure can say so, what depends on one is null and `notices` says why.
+         */
+        TargetProgress: {
+            /**
+             * As Of
+             * @description When the newest figure behind the answer arrived; null for none.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of any figure.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
+            /**
+             * Disclosure
+             * @description The policy by which small numbers are protected; null if exact.
+             */
+            disclosure: string | null;
+            /**
+             * Definition Version
+             * @description Of its measure; null where it has none.
+             */
+            definition_version: string | null;
+            /**
+             * Unverified
+             * @description Whether the target rests on a fact that was not checked.
+             */
+            unverified: boolean | null;
+            /** Id */
+            id: string;
+            /** Version */
+            version: string;
+            /**
+             * Measure
+             * @description Null for a target that no measure follows.
+             */
+            measure: string | null;
+            /** Organisation */
+            organisation: string;
+            /** Organisation Name */
+            organisation_name: string;
+            /**
+             * Recorded Status
+             * @description The state in the registry; `status` is by the figures.
+             */
+            recorded_status: string | null;
+            /** Name */
+            name: string | null;
+            /** Programme */
+            programme: string | null;
+            /**
+             * Kind
+             * @description A level, a relative_change, a difference, or a share_of_organisations.
+             */
+            kind: string | null;
+            /**
+             * Scope
+             * @description The organisation it was set for.
+             */
+            scope: string | null;
+            /**
+             * Inherited
+             * @description Whether it also holds for those within.
+             */
+            inherited: boolean | null;
+            /** Due */
+            due: string | null;
+            /** Status Note */
+            status_note: string | null;
+            /**
+             * Latest
+             * @description The newest published standing, as the registry has it.
+             */
+            latest: unknown;
+            /** Source */
+            source: string | null;
+            /** Unit */
+            unit: string | null;
+            baseline: components["schemas"]["ProgressBaseline"] | null;
+            /**
+             * Value
+             * @description The level to reach, in the unit of the measure.
+             */
+            value: number | null;
+            /** Direction */
+            direction: ("increase" | "decrease") | null;
+            /**
+             * Trajectory
+             * @description From baseline to due day; empty without a path.
+             */
+            trajectory: components["schemas"]["TrajectoryPoint"][];
+            now: components["schemas"]["ProgressNow"] | null;
+            /**
+             * Status
+             * @description on_track, behind, met, missed or lapsed; else as recorded.
+             */
+            status: string | null;
+            /** Variation */
+            variation: ("common_cause" | "improvement_high" | "improvement_low" | "concern_high" | "concern_low" | "neutral_high" | "neutral_low") | null;
+            /** Assurance */
+            assurance: ("pass" | "fail" | "inconsistent") | null;
+            prospect: components["schemas"]["ProgressProspect"] | null;
+            /**
+             * Summary
+             * @description The chart in one plain sentence.
+             */
+            summary: string | null;
+            /**
+             * Notices
+             * @description Sentences that a reader must see.
+             */
+            notices: string[];
         };
         /**
          * TargetSent
@@ -5160,6 +6356,19 @@ export interface components {
             }[];
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * TrajectoryPoint
+         * @description Where the figure should be on a day.
+         */
+        TrajectoryPoint: {
+            /**
+             * On
+             * Format: date
+             */
+            on: string;
+            /** Value */
+            value: number;
         };
         /**
          * Verification
@@ -5730,6 +6939,15 @@ export interface operations {
                     "application/json": components["schemas"]["Annotation"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -5830,6 +7048,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Annotation"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -5936,6 +7163,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The request does not say who is asking. */
             401: {
@@ -6047,6 +7283,15 @@ export interface operations {
                     "application/json": components["schemas"]["Annotation"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -6133,7 +7378,7 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
-                /** @description Only what this client did. */
+                /** @description Only what this client did; `issuer:subject` for a token of an outside issuer. */
                 client_id?: string | null;
                 /** @description Only this event, such as `token.refused`. */
                 event?: string | null;
@@ -6434,13 +7679,195 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Everything needed to draw one measure for one organisation, and nothing to compute. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "definition_version": "1.0.0",
+                     *       "unverified": false,
+                     *       "measure": "mn-opt-ocm",
+                     *       "measure_version": "1.0.0",
+                     *       "name": "Optimal (deferred) cord management >=60 s",
+                     *       "organisation": "RGT",
+                     *       "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *       "stratum": "",
+                     *       "unit": "percent",
+                     *       "multiplier": 100,
+                     *       "improvement": "increase",
+                     *       "chart": "p",
+                     *       "chart_reason": "Named by the measure's definition.",
+                     *       "ruleset": {
+                     *         "trend_points": 7,
+                     *         "shift_points": 7,
+                     *         "two_of_three": "between",
+                     *         "runs": "anhoej",
+                     *         "floor_at_zero": false,
+                     *         "nhs_rules": "limited"
+                     *       },
+                     *       "points": [
+                     *         {
+                     *           "label": "July 2026",
+                     *           "value": 78.57142857142857,
+                     *           "denominator": 14,
+                     *           "segment": 0,
+                     *           "centre": 90.1639344262295,
+                     *           "lower": 66.28668084126497,
+                     *           "upper": 100,
+                     *           "lower_2sigma": 74.24576536958648,
+                     *           "upper_2sigma": 100,
+                     *           "outside": false,
+                     *           "signal": "common_cause",
+                     *           "period": "2026-07",
+                     *           "numerator": 11,
+                     *           "lower_95": 52.410769413399706,
+                     *           "upper_95": 92.42861328730682,
+                     *           "status": "value",
+                     *           "provisional": false,
+                     *           "completeness": 1
+                     *         },
+                     *         {
+                     *           "label": "August 2026",
+                     *           "value": 100,
+                     *           "denominator": 22,
+                     *           "segment": 0,
+                     *           "centre": 90.1639344262295,
+                     *           "lower": 71.1164753465209,
+                     *           "upper": 100,
+                     *           "lower_2sigma": 77.46562837309044,
+                     *           "upper_2sigma": 100,
+                     *           "outside": false,
+                     *           "signal": "common_cause",
+                     *           "period": "2026-08",
+                     *           "numerator": 22,
+                     *           "lower_95": 85.1345125391379,
+                     *           "upper_95": 100.00000000000003,
+                     *           "status": "value",
+                     *           "provisional": false,
+                     *           "completeness": 1
+                     *         },
+                     *         {
+                     *           "label": "September 2026",
+                     *           "value": 92.3076923076923,
+                     *           "denominator": 13,
+                     *           "segment": 0,
+                     *           "centre": 90.1639344262295,
+                     *           "lower": 65.3853373611912,
+                     *           "upper": 100,
+                     *           "lower_2sigma": 73.64486971620397,
+                     *           "upper_2sigma": 100,
+                     *           "outside": false,
+                     *           "signal": "common_cause",
+                     *           "period": "2026-09",
+                     *           "numerator": 12,
+                     *           "lower_95": 66.68604907890041,
+                     *           "upper_95": 98.62895787574433,
+                     *           "status": "value",
+                     *           "provisional": true,
+                     *           "completeness": 1
+                     *         },
+                     *         {
+                     *           "label": "October 2026",
+                     *           "value": 83.33333333333334,
+                     *           "denominator": 12,
+                     *           "segment": 0,
+                     *           "centre": 90.1639344262295,
+                     *           "lower": 64.37355291384873,
+                     *           "upper": 100,
+                     *           "lower_2sigma": 72.970346751309,
+                     *           "upper_2sigma": 100,
+                     *           "outside": false,
+                     *           "signal": "common_cause",
+                     *           "period": "2026-10",
+                     *           "numerator": 10,
+                     *           "lower_95": 55.19691377470266,
+                     *           "upper_95": 95.30348578161461,
+                     *           "status": "value",
+                     *           "provisional": true,
+                     *           "completeness": 1
+                     *         }
+                     *       ],
+                     *       "segments": [
+                     *         {
+                     *           "segment": 0,
+                     *           "first": 0,
+                     *           "last": 3,
+                     *           "n": 4,
+                     *           "centre": 90.1639344262295,
+                     *           "upper": 100
+                     *         }
+                     *       ],
+                     *       "target": {
+                     *         "value": 95,
+                     *         "id": "optimisation-ocm-2025",
+                     *         "name": "Optimisation, optimal cord management: 95% by March 2025",
+                     *         "kind": "level",
+                     *         "due": "2025-03-31",
+                     *         "direction": "increase",
+                     *         "status": "lapsed",
+                     *         "source": "issuu Wessex AHSN business plan 2021-22; for each element from the measure catalogue; latest: hqip.org.uk 2025-07-02",
+                     *         "unverified": false,
+                     *         "scope": "ENGLAND"
+                     *       },
+                     *       "annotations": [],
+                     *       "variation": "common_cause",
+                     *       "assurance": "inconsistent",
+                     *       "runs": [
+                     *         {
+                     *           "segment": 0,
+                     *           "n_useful": 4,
+                     *           "longest_run": 2,
+                     *           "longest_run_max": 5,
+                     *           "crossings": 2,
+                     *           "crossings_min": 0,
+                     *           "signal": false
+                     *         }
+                     *       ],
+                     *       "axes": {
+                     *         "x": {
+                     *           "title": "Month",
+                     *           "domain": [
+                     *             "July 2026",
+                     *             "October 2026"
+                     *           ]
+                     *         },
+                     *         "y": {
+                     *           "title": "Per cent",
+                     *           "domain": [
+                     *             62.592230559541164,
+                     *             101.78132235430756
+                     *           ]
+                     *         }
+                     *       },
+                     *       "notices": [
+                     *         "2 of the points are provisional and may change.",
+                     *         "The target of 95.0% has lapsed.",
+                     *         "The limits rest on 12 points or fewer: they are trial limits and will move."
+                     *       ],
+                     *       "summary": "Optimal (deferred) cord management >=60 s at Cambridge University Hospitals NHS Foundation Trust was 83.3% in October 2026; it varies around the mean of 90.2%, within limits of 64.4% to 100.0%: common-cause variation.",
+                     *       "alt_text": "Control chart (p) of Optimal (deferred) cord management >=60 s at Cambridge University Hospitals NHS Foundation Trust, July 2026 to October 2026: 4 points from 78.6% to 100.0%. The centre line is 90.2%, limits 64.4% to 100.0%. The target of 95.0% will be hit or missed by chance. Optimal (deferred) cord management >=60 s at Cambridge University Hospitals NHS Foundation Trust was 83.3% in October 2026; it varies around the mean of 90.2%, within limits of 64.4% to 100.0%: common-cause variation."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Chart"];
+                    "image/svg+xml": string;
+                    "image/png": string;
+                    "application/vnd.vegalite.v5+json": Record<string, never>;
+                    "text/csv": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -6741,6 +8168,15 @@ export interface operations {
                     "application/json": components["schemas"]["Client"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -6815,6 +8251,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Client"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -6904,6 +8349,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClientWithSecret"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -7384,6 +8838,15 @@ export interface operations {
                     "application/json": components["schemas"]["Enrolment"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -7484,6 +8947,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -7591,13 +9063,149 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description One figure, from its formula to the returns behind it. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "definition_version": "1.0.0",
+                     *       "unverified": false,
+                     *       "measure": "mn-preterm",
+                     *       "name": "Preterm birth rate <37 weeks (ambition)",
+                     *       "organisation": "RGT",
+                     *       "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *       "period": "2026-09",
+                     *       "stratum": "",
+                     *       "formula": "(number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled and gestation_length_at_birth is from 168 to 258) divided by (number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled), times 100.",
+                     *       "numerator_counts": "number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled and gestation_length_at_birth is from 168 to 258",
+                     *       "denominator_counts": "number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled",
+                     *       "numbers": {
+                     *         "numerator": 37,
+                     *         "denominator": 492,
+                     *         "value": 7.520325203252034,
+                     *         "lower_95": 5.504986226231175,
+                     *         "upper_95": 10.193874253453544,
+                     *         "status": "value",
+                     *         "provisional": true,
+                     *         "completeness": 1,
+                     *         "failed": []
+                     *       },
+                     *       "multiplier": 100,
+                     *       "unit": "percent",
+                     *       "definition": {
+                     *         "id": "mn-preterm",
+                     *         "version": "1.0.0",
+                     *         "name": "Preterm birth rate <37 weeks (ambition)",
+                     *         "numerator": {
+                     *           "feed": "births",
+                     *           "value": "count",
+                     *           "where": {
+                     *             "all": [
+                     *               {
+                     *                 "in": [
+                     *                   "01",
+                     *                   "02",
+                     *                   "03",
+                     *                   "04"
+                     *                 ],
+                     *                 "field": "pregnancy_outcome"
+                     *               },
+                     *               {
+                     *                 "is": "present",
+                     *                 "field": "gestation_length_at_birth"
+                     *               },
+                     *               {
+                     *                 "field": "gestation_length_at_birth",
+                     *                 "between": [
+                     *                   168,
+                     *                   258
+                     *                 ]
+                     *               }
+                     *             ]
+                     *           }
+                     *         },
+                     *         "denominator": {
+                     *           "feed": "births",
+                     *           "value": "count",
+                     *           "where": {
+                     *             "all": [
+                     *               {
+                     *                 "in": [
+                     *                   "01",
+                     *                   "02",
+                     *                   "03",
+                     *                   "04"
+                     *                 ],
+                     *                 "field": "pregnancy_outcome"
+                     *               },
+                     *               {
+                     *                 "is": "present",
+                     *                 "field": "gestation_length_at_birth"
+                     *               }
+                     *             ]
+                     *           }
+                     *         },
+                     *         "multiplier": 100,
+                     *         "unit": "percent",
+                     *         "period": "month",
+                     *         "improvement": "decrease",
+                     *         "chart": "p",
+                     *         "disclosure": "msds"
+                     *       },
+                     *       "definition_versions": [
+                     *         "1.0.0"
+                     *       ],
+                     *       "counted_from": [
+                     *         "rows"
+                     *       ],
+                     *       "organisations": 1,
+                     *       "returns": [
+                     *         {
+                     *           "version_id": "01a20884-1958-7fa0-87d8-60670f19e8c6",
+                     *           "feed": "births",
+                     *           "organisation": "RGT",
+                     *           "period": "2026-09",
+                     *           "version": 1,
+                     *           "kind": "rows",
+                     *           "status": "provisional",
+                     *           "received_at": "2026-11-23T13:06:44.461823+00:00",
+                     *           "submission_id": "01a20884-1870-78aa-aec7-50fba647d617",
+                     *           "rows": 492
+                     *         }
+                     *       ],
+                     *       "returns_total": 1,
+                     *       "suppression": {
+                     *         "policy": "msds",
+                     *         "applied": false,
+                     *         "small_below": 8,
+                     *         "small_shown_as": 5,
+                     *         "rounded_to": 5
+                     *       },
+                     *       "chart": "p",
+                     *       "point": {
+                     *         "segment": 0,
+                     *         "centre": 9.666505558240695,
+                     *         "lower": 5.669839509878336,
+                     *         "upper": 13.663171606603056,
+                     *         "outside": false,
+                     *         "signal": "common_cause"
+                     *       },
+                     *       "segment": {
+                     *         "segment": 0,
+                     *         "first": 0,
+                     *         "last": 35,
+                     *         "n": 36,
+                     *         "centre": 9.666505558240695
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -7693,12 +9301,54 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /**
+             * @description A stratum of a cell: one line. A blank (CSV) or null (Parquet) means that there is none, never 0.
+             *
+             *     - `measure` (text): The id of the measure.
+             *     - `organisation` (text): The code of the organisation.
+             *     - `organisation_name` (text): Its name.
+             *     - `organisation_kind` (text): Trust, site, care_home, practice, ...
+             *     - `period` (text): As the platform writes periods: 2026-10, 2026-W41.
+             *     - `grain` (text): The length of the period: day, week, month, quarter, ...
+             *     - `period_start` (date): Its first day.
+             *     - `period_end` (date): Its last day.
+             *     - `stratum` (text): Blank for the whole, or name=value.
+             *     - `numerator` (number): Events, or what the measure sums.
+             *     - `denominator` (number): What they are out of; blank for a plain count.
+             *     - `value` (number): Numerator over denominator times the multiplier, or the plain count.
+             *     - `lower_95` (number): Lower bound of the 95% interval.
+             *     - `upper_95` (number): Upper bound.
+             *     - `unit` (text): The unit of value and bounds.
+             *     - `status` (text): What the cell is; says why where there is no value.
+             *     - `provisional` (true or false): Whether a return behind it may still change.
+             *     - `counted_from` (text): Rows counted here, figures counted elsewhere, or a nil return.
+             *     - `definition_version` (text): The version of the definition it was computed by.
+             *     - `disclosure` (text): The policy by which small numbers are protected; blank if exact.
+             *     - `known_from` (instant, UTC): Since when this is known.
+             *     - `data_version` (integer): The change that brought it.
+             */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example measure,organisation,organisation_name,organisation_kind,period,grain,period_start,period_end,stratum,numerator,denominator,value,lower_95,upper_95,unit,status,provisional,counted_from,definition_version,disclosure,known_from,data_version
+                     *     mn-preterm,RA7,Bristol NHS Foundation Trust,trust,2023-11,month,2023-11-01,2023-11-30,"",43.0,419.0,10.26252983293556,7.708597494941863,13.538481509861066,percent,value,false,rows,1.0.0,,2026-11-23T13:07:09.161038+0000,58
+                     *     mn-preterm,RA7,Bristol NHS Foundation Trust,trust,2023-11,month,2023-11-01,2023-11-30,ethnic_group=Asian,4.0,39.0,10.256410256410255,4.061331344668382,23.578854462856526,percent,value,false,rows,1.0.0,,2026-11-23T13:07:09.161038+0000,58
+                     */
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The request does not say who is asking. */
             401: {
@@ -7897,6 +9547,15 @@ export interface operations {
                     "application/json": components["schemas"]["FeedShown"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -7989,7 +9648,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/html": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8084,7 +9752,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/schema+json": Record<string, never>;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8182,6 +9859,15 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -8274,7 +9960,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8369,7 +10064,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8471,13 +10175,98 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description A measure over all organisations of a kind in one period, with the limits that chance alone explains. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "measure": "mn-preterm",
+                     *       "name": "Preterm birth rate <37 weeks (ambition)",
+                     *       "definition_version": "1.0.0",
+                     *       "unit": "percent",
+                     *       "multiplier": 100,
+                     *       "improvement": "decrease",
+                     *       "period": "2026-09",
+                     *       "level": "trust",
+                     *       "within": "ENGLAND",
+                     *       "kind": "proportion",
+                     *       "target": 7.668987199640692,
+                     *       "phi": 1.1149710988026276,
+                     *       "tau2": 0.0000948423253329858,
+                     *       "adjusted": true,
+                     *       "curve": [
+                     *         {
+                     *           "denominator": 11.488488488488489,
+                     *           "lower_95": 0,
+                     *           "upper_95": 29.15226920377737,
+                     *           "lower_998": 0,
+                     *           "upper_998": 45.212270477239755
+                     *         },
+                     *         {
+                     *           "denominator": 19.976976976976978,
+                     *           "lower_95": 0.3657099075044043,
+                     *           "upper_95": 23.0423953008666,
+                     *           "lower_998": 0,
+                     *           "upper_998": 34.48101767666154
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "measure": "mn-preterm",
+                     *           "organisation": "RA7",
+                     *           "organisation_name": "Bristol NHS Foundation Trust",
+                     *           "numerator": 57,
+                     *           "denominator": 851,
+                     *           "value": 6.698002350176263,
+                     *           "ratio": 0.06698002350176263,
+                     *           "z": -1.0975739825224793,
+                     *           "lower_95": 5.741086702230087,
+                     *           "upper_95": 9.849536683210166,
+                     *           "lower_998": 4.748725043573111,
+                     *           "upper_998": 11.216848529156955,
+                     *           "outlier": false,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         },
+                     *         {
+                     *           "measure": "mn-preterm",
+                     *           "organisation": "RAJ",
+                     *           "organisation_name": "Mid and South Essex NHS Foundation Trust",
+                     *           "numerator": 45,
+                     *           "denominator": 620,
+                     *           "value": 7.258064516129033,
+                     *           "ratio": 0.07258064516129033,
+                     *           "z": -0.38937375245835304,
+                     *           "lower_95": 5.505931555976706,
+                     *           "upper_95": 10.155805382226173,
+                     *           "lower_998": 4.412299295004133,
+                     *           "upper_998": 11.729758177088845,
+                     *           "outlier": false,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         }
+                     *       ],
+                     *       "notices": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Funnel"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8581,13 +10370,118 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description A measure by stratum over a stretch of time, and what lies between the strata. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "definition_version": "1.0.0",
+                     *       "unverified": false,
+                     *       "measure": "mn-preterm",
+                     *       "name": "Preterm birth rate <37 weeks (ambition)",
+                     *       "organisation": "RGT",
+                     *       "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *       "unit": "percent",
+                     *       "improvement": "decrease",
+                     *       "by": "imd_quintile",
+                     *       "from": "2026-27",
+                     *       "to": "2026-27",
+                     *       "whole": {
+                     *         "stratum": "",
+                     *         "numerator": 319,
+                     *         "denominator": 3268,
+                     *         "value": 9.761321909424725,
+                     *         "lower_95": 8.790512083284378,
+                     *         "upper_95": 10.82661994768023,
+                     *         "status": "value",
+                     *         "provisional": true
+                     *       },
+                     *       "compared": [
+                     *         "imd_quintile=1",
+                     *         "imd_quintile=5"
+                     *       ],
+                     *       "gap": 7.932192547577163,
+                     *       "ratio": 1.9575289575289574,
+                     *       "unknown_share": 0,
+                     *       "sii": -4.574807505022253,
+                     *       "sii_lower_95": -8.422215956696915,
+                     *       "sii_upper_95": -0.8763150033193503,
+                     *       "rii": 0.6203077708479233,
+                     *       "rii_lower_95": 0.4036634895298845,
+                     *       "rii_upper_95": 0.9144767421438453,
+                     *       "notices": [],
+                     *       "items": [
+                     *         {
+                     *           "stratum": "imd_quintile=1",
+                     *           "numerator": 48,
+                     *           "denominator": 296,
+                     *           "value": 16.216216216216218,
+                     *           "lower_95": 12.454528614971146,
+                     *           "upper_95": 20.8435547165936,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         },
+                     *         {
+                     *           "stratum": "imd_quintile=2",
+                     *           "numerator": 48,
+                     *           "denominator": 485,
+                     *           "value": 9.896907216494846,
+                     *           "lower_95": 7.546175282182621,
+                     *           "upper_95": 12.877922760065417,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         },
+                     *         {
+                     *           "stratum": "imd_quintile=3",
+                     *           "numerator": 68,
+                     *           "denominator": 801,
+                     *           "value": 8.489388264669163,
+                     *           "lower_95": 6.75174648658521,
+                     *           "upper_95": 10.623285240234493,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         },
+                     *         {
+                     *           "stratum": "imd_quintile=4",
+                     *           "numerator": 85,
+                     *           "denominator": 841,
+                     *           "value": 10.107015457788346,
+                     *           "lower_95": 8.247809025634323,
+                     *           "upper_95": 12.329005358375396,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         },
+                     *         {
+                     *           "stratum": "imd_quintile=5",
+                     *           "numerator": 70,
+                     *           "denominator": 845,
+                     *           "value": 8.284023668639055,
+                     *           "lower_95": 6.608933826751702,
+                     *           "upper_95": 10.336687446334421,
+                     *           "status": "value",
+                     *           "provisional": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Inequalities"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -8686,13 +10580,72 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description What every measure of the organisations asked for is doing. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "programme": "matneosip",
+                     *       "items": [
+                     *         {
+                     *           "measure": "mn-opt-ocm",
+                     *           "measure_name": "Optimal (deferred) cord management >=60 s",
+                     *           "programme": "matneosip",
+                     *           "organisation": "RGT",
+                     *           "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "organisation_kind": "trust",
+                     *           "chart": "p",
+                     *           "points": 35,
+                     *           "period": "2026-10",
+                     *           "numerator": 10,
+                     *           "denominator": 12,
+                     *           "value": 83.33333333333334,
+                     *           "unit": "percent",
+                     *           "improvement": "increase",
+                     *           "variation": "improvement_high",
+                     *           "assurance": "inconsistent",
+                     *           "rule": "shift",
+                     *           "trial_limits": false,
+                     *           "centre": 60.22012578616353,
+                     *           "lower": 17.833078570224476,
+                     *           "upper": 100,
+                     *           "target": 95
+                     *         },
+                     *         {
+                     *           "measure": "mn-preterm",
+                     *           "measure_name": "Preterm birth rate <37 weeks (ambition)",
+                     *           "programme": "matneosip",
+                     *           "organisation": "RGT",
+                     *           "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "organisation_kind": "trust",
+                     *           "chart": "p",
+                     *           "points": 36,
+                     *           "period": "2026-10",
+                     *           "numerator": 43,
+                     *           "denominator": 475,
+                     *           "value": 9.05263157894737,
+                     *           "unit": "percent",
+                     *           "improvement": "decrease",
+                     *           "variation": "common_cause",
+                     *           "assurance": "inconsistent",
+                     *           "trial_limits": false,
+                     *           "centre": 9.666505558240695,
+                     *           "lower": 5.59894893098977,
+                     *           "upper": 13.734062185491622,
+                     *           "target": 6
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Matrix"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9001,13 +10954,72 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description What would change if the draft were live. Nothing has been changed. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "measure": "mn-preterm",
+                     *       "from": "2024-10-01",
+                     *       "live_version": "1.0.0",
+                     *       "draft_version": "2.0.0",
+                     *       "cells": {
+                     *         "before": 5926,
+                     *         "after": 5926,
+                     *         "changed": 371,
+                     *         "added": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "changes": [
+                     *         {
+                     *           "organisation": "RAJ",
+                     *           "period": "2025-01",
+                     *           "stratum": "",
+                     *           "before": {
+                     *             "numerator": 47,
+                     *             "denominator": 589,
+                     *             "value": 7.979626485568761
+                     *           },
+                     *           "after": {
+                     *             "numerator": 48,
+                     *             "denominator": 589,
+                     *             "value": 8.149405772495756
+                     *           }
+                     *         },
+                     *         {
+                     *           "organisation": "RAJ",
+                     *           "period": "2025-01",
+                     *           "stratum": "ethnic_group=White",
+                     *           "before": {
+                     *             "numerator": 32,
+                     *             "denominator": 455,
+                     *             "value": 7.032967032967033
+                     *           },
+                     *           "after": {
+                     *             "numerator": 33,
+                     *             "denominator": 455,
+                     *             "value": 7.252747252747254
+                     *           }
+                     *         }
+                     *       ],
+                     *       "changes_total": 202,
+                     *       "icons": [],
+                     *       "crossings": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9097,6 +11109,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Measure"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9192,6 +11213,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProgrammesDraft"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9294,6 +11324,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProgrammesDraft"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9400,6 +11439,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The request does not say who is asking. */
             401: {
@@ -9509,6 +11557,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Measure"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -9621,6 +11678,15 @@ export interface operations {
                     "application/json": components["schemas"]["Measure"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -9725,6 +11791,15 @@ export interface operations {
                     "application/json": components["schemas"]["MeasureVersions"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -9820,6 +11895,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Measure"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -10142,6 +12226,15 @@ export interface operations {
                     "application/json": components["schemas"]["OrganisationAround"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -10242,6 +12335,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OrganisationInFull"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -10353,6 +12455,15 @@ export interface operations {
                     "application/json": components["schemas"]["Ancestors"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -10459,6 +12570,15 @@ export interface operations {
                     "application/json": components["schemas"]["Organisations"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -10557,6 +12677,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Successors"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -10713,6 +12842,15 @@ export interface operations {
                     "application/json": components["schemas"]["OrganisationPage"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -10855,6 +12993,15 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ProgrammePage"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -11151,6 +13298,15 @@ export interface operations {
                     "application/json": components["schemas"]["Programme"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -11251,6 +13407,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Programme"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -11368,6 +13533,15 @@ export interface operations {
                     "application/json": components["schemas"]["Adoption"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -11466,6 +13640,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DriverDiagram"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -11661,6 +13844,15 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantinedRow"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -11773,6 +13965,15 @@ export interface operations {
                     "application/json": components["schemas"]["Mended"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -11877,6 +14078,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mended"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -11987,6 +14197,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantinedRow"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12284,13 +14503,62 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description One measure for one organisation: an item for every period of an unbroken run. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "definition_version": "1.0.0",
+                     *       "unverified": false,
+                     *       "items": [
+                     *         {
+                     *           "measure": "mn-preterm",
+                     *           "organisation": "RGT",
+                     *           "stratum": "",
+                     *           "period": "2026-08",
+                     *           "numerator": 46,
+                     *           "denominator": 481,
+                     *           "value": 9.563409563409564,
+                     *           "lower_95": 7.246519657932833,
+                     *           "upper_95": 12.521067679547432,
+                     *           "status": "value",
+                     *           "provisional": false,
+                     *           "completeness": 1,
+                     *           "versions": [
+                     *             "01a20884-1958-7abd-87b1-5a8aa42cca0f"
+                     *           ],
+                     *           "failed": []
+                     *         },
+                     *         {
+                     *           "measure": "mn-preterm",
+                     *           "organisation": "RGT",
+                     *           "stratum": "",
+                     *           "period": "2026-09",
+                     *           "numerator": 37,
+                     *           "denominator": 492,
+                     *           "value": 7.520325203252034,
+                     *           "lower_95": 5.504986226231175,
+                     *           "upper_95": 10.193874253453544,
+                     *           "status": "value",
+                     *           "provisional": true,
+                     *           "completeness": 1,
+                     *           "versions": [
+                     *             "01a20884-1958-7fa0-87d8-60670f19e8c6"
+                     *           ],
+                     *           "failed": []
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Series"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12399,13 +14667,54 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description A page of signals, in the order they were found. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "items": [
+                     *         {
+                     *           "id": 1,
+                     *           "measure": "mn-opt-ocm",
+                     *           "measure_name": "Optimal (deferred) cord management >=60 s",
+                     *           "organisation": "RGT",
+                     *           "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "period": "2026-10",
+                     *           "variation": "improvement_high",
+                     *           "rule": "shift",
+                     *           "chart": "p",
+                     *           "state": "detected",
+                     *           "data_version": 2,
+                     *           "detected_at": "2026-11-23T13:06:45.348082+00:00"
+                     *         },
+                     *         {
+                     *           "id": 23,
+                     *           "measure": "ms-sevharm",
+                     *           "measure_name": "Severe avoidable medication harm",
+                     *           "organisation": "RGT",
+                     *           "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "period": "2024-12",
+                     *           "variation": "concern_high",
+                     *           "rule": "shift",
+                     *           "chart": "u",
+                     *           "state": "resolved",
+                     *           "data_version": 69,
+                     *           "detected_at": "2026-11-23T13:07:16.316784+00:00",
+                     *           "resolved_at": "2026-11-23T13:07:16.875659+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WzIzXQ"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Signals"];
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12495,13 +14804,47 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description One entry a case, in order of time. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "vlad": [
+                     *         0.1,
+                     *         -0.6,
+                     *         -0.5499999999999999,
+                     *         -1.35
+                     *       ],
+                     *       "cusum_up": [
+                     *         0,
+                     *         0.4307829160924544,
+                     *         0.38199275192302234,
+                     *         0.8928183756890129
+                     *       ],
+                     *       "cusum_down": [
+                     *         0.05129329438755046,
+                     *         0,
+                     *         0.025317807984289897,
+                     *         0
+                     *       ],
+                     *       "signal_up": [
+                     *         false,
+                     *         false,
+                     *         false,
+                     *         false
+                     *       ],
+                     *       "signal_down": [
+                     *         false,
+                     *         false,
+                     *         false,
+                     *         false
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CusumAnswer"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12582,13 +14925,59 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description A funnel, its rows sorted by group. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "target": 0.07167530224525043,
+                     *       "phi": 3.1723928500823857,
+                     *       "tau2": 0.002441025653150296,
+                     *       "adjusted": true,
+                     *       "rows": [
+                     *         {
+                     *           "group": "RDE",
+                     *           "numerator": 12,
+                     *           "denominator": 350,
+                     *           "ratio": 0.03428571428571429,
+                     *           "z": -3.172537516592027,
+                     *           "lower_95": 2.567660435900511,
+                     *           "upper_95": 13.835712317463425,
+                     *           "lower_998": 0.9465200497563017,
+                     *           "upper_998": 18.49936637935377,
+                     *           "outlier": false
+                     *         },
+                     *         {
+                     *           "group": "RGN",
+                     *           "numerator": 40,
+                     *           "denominator": 388,
+                     *           "ratio": 0.10309278350515463,
+                     *           "z": 2.1999171594798,
+                     *           "lower_95": 2.6066271372455976,
+                     *           "upper_95": 13.751070770946866,
+                     *           "lower_998": 0.9843605279831164,
+                     *           "upper_998": 18.349329932588788,
+                     *           "outlier": false
+                     *         },
+                     *         {
+                     *           "group": "RGT",
+                     *           "numerator": 31,
+                     *           "denominator": 420,
+                     *           "ratio": 0.07380952380952381,
+                     *           "z": 0.16841518388724686,
+                     *           "lower_95": 2.634409438965039,
+                     *           "upper_95": 13.691231044349554,
+                     *           "lower_998": 1.0116164011979139,
+                     *           "upper_998": 18.243309967095076,
+                     *           "outlier": false
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FunnelAnswer"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12669,13 +15058,25 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description The slope index (scaled by the multiplier) and the relative index, with their limits. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "sii": -9.118810719811895,
+                     *       "rii": 0.42692551224697495,
+                     *       "intercept": 15.912086325053405,
+                     *       "sii_lower": -14.235082820987369,
+                     *       "sii_upper": -4.378981114578891,
+                     *       "rii_lower": 0.24829643592178155,
+                     *       "rii_upper": 0.6738138683627339,
+                     *       "notices": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InequalityAnswer"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12756,13 +15157,31 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description One interval a row, in the order of the rows. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "rows": [
+                     *         {
+                     *           "value": 7.380952380952381,
+                     *           "lower": 5.2482744348499235,
+                     *           "upper": 10.286180123676008,
+                     *           "method": "wilson"
+                     *         },
+                     *         {
+                     *           "value": 1.0309278350515463,
+                     *           "lower": 0.4016176456914575,
+                     *           "upper": 2.620384889806644,
+                     *           "method": "wilson"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IntervalsAnswer"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -12924,12 +15343,94 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description Every series judged, in the order they were sent. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "series": [
+                     *         {
+                     *           "id": "a",
+                     *           "chart": "xmr",
+                     *           "points": [
+                     *             {
+                     *               "label": "2026-01",
+                     *               "value": 12,
+                     *               "segment": 0,
+                     *               "centre": 12.666666666666666,
+                     *               "lower": 3.3566666666666656,
+                     *               "upper": 21.976666666666667,
+                     *               "lower_2sigma": 6.459999999999999,
+                     *               "upper_2sigma": 18.873333333333335,
+                     *               "outside": false,
+                     *               "signal": "common_cause"
+                     *             },
+                     *             {
+                     *               "label": "2026-02",
+                     *               "value": 15,
+                     *               "segment": 0,
+                     *               "centre": 12.666666666666666,
+                     *               "lower": 3.3566666666666656,
+                     *               "upper": 21.976666666666667,
+                     *               "lower_2sigma": 6.459999999999999,
+                     *               "upper_2sigma": 18.873333333333335,
+                     *               "outside": false,
+                     *               "signal": "common_cause"
+                     *             },
+                     *             {
+                     *               "label": "2026-03",
+                     *               "value": 11,
+                     *               "segment": 0,
+                     *               "centre": 12.666666666666666,
+                     *               "lower": 3.3566666666666656,
+                     *               "upper": 21.976666666666667,
+                     *               "lower_2sigma": 6.459999999999999,
+                     *               "upper_2sigma": 18.873333333333335,
+                     *               "outside": false,
+                     *               "signal": "common_cause"
+                     *             }
+                     *           ],
+                     *           "segments": [
+                     *             {
+                     *               "segment": 0,
+                     *               "first": 0,
+                     *               "last": 2,
+                     *               "n": 3,
+                     *               "centre": 12.666666666666666,
+                     *               "lower": 3.3566666666666656,
+                     *               "upper": 21.976666666666667
+                     *             }
+                     *           ],
+                     *           "variation": "common_cause",
+                     *           "runs": [
+                     *             {
+                     *               "segment": 0,
+                     *               "n_useful": 3,
+                     *               "longest_run": 1,
+                     *               "longest_run_max": 5,
+                     *               "crossings": 2,
+                     *               "crossings_min": 0,
+                     *               "signal": false
+                     *             }
+                     *           ],
+                     *           "notices": [
+                     *             "The limits rest on 12 points or fewer: they are trial limits and will move."
+                     *           ],
+                     *           "ruleset": {
+                     *             "trend_points": 7,
+                     *             "shift_points": 7,
+                     *             "two_of_three": "between",
+                     *             "runs": "anhoej",
+                     *             "floor_at_zero": false,
+                     *             "nhs_rules": "xmr"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         series: {
                             id: string;
@@ -13413,6 +15914,15 @@ export interface operations {
                     "text/html": unknown;
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -13506,6 +16016,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -13609,7 +16128,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -13706,7 +16234,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -13801,7 +16339,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "text/csv": string;
                     "application/json": unknown;
+                    "application/x-ndjson": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -13896,7 +16448,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "text/csv": string;
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -13992,6 +16553,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verification"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -14285,13 +16855,82 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description How a target stands. Where no figure can say so, what depends on one is null and `notices` says why. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T13:08:16.593153+00:00",
+                     *       "data_version": 127,
+                     *       "org_basis": "as_was",
+                     *       "definition_version": "1.0.0",
+                     *       "unverified": false,
+                     *       "id": "preterm-2025",
+                     *       "version": "1.0.0",
+                     *       "measure": "mn-preterm",
+                     *       "organisation": "RGT",
+                     *       "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *       "recorded_status": "missed",
+                     *       "name": "Preterm birth: 6% by 2025",
+                     *       "programme": "matneosip",
+                     *       "kind": "level",
+                     *       "scope": "ENGLAND",
+                     *       "inherited": true,
+                     *       "due": "2025-12-31",
+                     *       "status_note": "7.7% in 2021, the latest found. The ambition ended with 2025; no successor was found.",
+                     *       "latest": {
+                     *         "value": 7.7,
+                     *         "period": "2021"
+                     *       },
+                     *       "source": "questions-statements.parliament.uk HL428 (2023-12-21)",
+                     *       "unit": "percent",
+                     *       "baseline": {
+                     *         "value": 8,
+                     *         "on": "2017-12-31"
+                     *       },
+                     *       "value": 6,
+                     *       "direction": "decrease",
+                     *       "trajectory": [
+                     *         {
+                     *           "on": "2017-12-31",
+                     *           "value": 8
+                     *         },
+                     *         {
+                     *           "on": "2025-12-31",
+                     *           "value": 6
+                     *         }
+                     *       ],
+                     *       "now": {
+                     *         "period": "2026-10",
+                     *         "value": 9.05263157894737,
+                     *         "expected": 6,
+                     *         "status": "value",
+                     *         "provisional": true
+                     *       },
+                     *       "status": "missed",
+                     *       "variation": "common_cause",
+                     *       "assurance": "inconsistent",
+                     *       "prospect": {
+                     *         "reaches": "by_chance",
+                     *         "reason": "Unless it changes, the process will keep figures between 5.6 and 13.7, reaching 6 only by chance."
+                     *       },
+                     *       "summary": "Preterm birth rate <37 weeks (ambition) at Cambridge University Hospitals NHS Foundation Trust was 9.1% in October 2026; it varies around the mean of 9.7%, within limits of 5.6% to 13.7%: common-cause variation.",
+                     *       "notices": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TargetProgress"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -14394,6 +17033,15 @@ export interface operations {
                     "application/json": components["schemas"]["Target"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -14494,6 +17142,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Target"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -14756,6 +17413,15 @@ export interface operations {
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -14829,6 +17495,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The request does not say who is asking. */
             401: {
@@ -14908,6 +17583,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -14993,6 +17677,15 @@ export interface operations {
                     "application/json": components["schemas"]["Deliveries"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -15071,6 +17764,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */
@@ -15153,6 +17855,15 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
@@ -15227,6 +17938,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The path could be read in two ways. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not say who is asking. */

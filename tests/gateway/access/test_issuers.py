@@ -11,6 +11,7 @@ from joserfc.util import urlsafe_b64encode as base64url_encode
 from pydantic import ValidationError
 
 from deploy.serving import Server
+from gateway.access import remote
 from gateway.access.issuers import OutsideIssuer
 from gateway.access.jose import NotVerified
 from shared.principal import HEADER, Verifier
@@ -70,6 +71,26 @@ def test_who_is_given_nothing_is_not_let_in(claims):
 def test_a_description_that_gives_too_much_is_refused(wrong):
     with pytest.raises(ValidationError):
         OutsideIssuer(**DESCRIBED | wrong)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "says"),
+    [
+        ("http://id.example", "only https"),
+        ("https://someone@id.example", "user or password"),
+        ("https://door.example/", "this gateway itself"),
+    ],
+)
+def test_an_issuer_that_cannot_be_asked_is_noticed_at_the_start(issuer, says):
+    with pytest.raises(ValidationError, match=says):
+        new_settings(
+            "postgresql://x/gateway", issuers=[DESCRIBED | {"issuer": issuer}], public_url="https://door.example"
+        )
+
+
+@pytest.mark.parametrize("subject", ["_AbC-9", "-x", "auth0|5f7c", "repo:org/name", "ann@id.example"])
+def test_subjects_are_taken_as_issuers_write_them(subject):
+    assert principal(sub=subject).client_id == f"nhs-id:{subject}"
 
 
 def test_two_issuers_of_one_address_are_refused():
@@ -153,8 +174,9 @@ def test_an_issuer_whose_keys_cannot_be_had_is_a_503_that_says_when_to_come_back
 
 
 def test_outside_the_sandbox_no_private_address_is_asked_for_keys(listen, outside):
-    with listen(issuers=[DESCRIBED | {"issuer": outside.url}]) as gateway:
-        assert ask(gateway, outside.token()).status_code == 503
+    secure = outside.url.replace("http:", "https:")
+    with listen(issuers=[DESCRIBED | {"issuer": secure}]) as gateway:
+        assert ask(gateway, outside.token(iss=secure)).status_code == 503
     assert outside.asked == []
 
 
@@ -162,6 +184,30 @@ def test_an_issuer_that_speaks_for_another_is_not_believed(listen, outside):
     with listen(sandbox=True, issuers=[DESCRIBED | {"issuer": f"{outside.url}/"}]) as gateway:
         assert ask(gateway, outside.token(iss=f"{outside.url}/")).status_code == 503
     assert "/keys" not in outside.asked
+
+
+def test_when_the_issuer_changes_its_key_tokens_of_the_new_are_good_and_those_of_the_old_end(
+    door, outside, monkeypatch
+):
+    monkeypatch.setattr(remote, "FRESH_SECONDS", 0)  # as if ten minutes lay between any two requests
+    monkeypatch.setattr(remote, "PAUSE_SECONDS", 0)
+    old, new = outside.token(), outside.token(key=LATER)
+    assert (ask(door, old).status_code, ask(door, new).status_code) == (200, 401)
+
+    outside.keys = [LATER]
+
+    assert (ask(door, old).status_code, ask(door, new).status_code) == (401, 200)
+
+
+def test_what_somebody_from_outside_did_is_found_in_the_audit(door, outside):
+    bearer = door.client().bearer
+    ask(door, outside.token(), "/v1/clients")
+
+    items = []
+    while not items:  # it is written a moment later
+        items = door.http.get("/v1/audit?client_id=nhs-id:ann.example", headers=bearer).json()["items"]
+
+    assert [(one["event"], one["route"]) for one in items] == [("request.refused", "/v1/clients")]
 
 
 # A client that publishes its keys
