@@ -18,11 +18,13 @@ class Doorway(HttpToolsProtocol):
     """Refuses a head that takes longer than `HEAD_SECONDS` or more than `LARGEST_HEAD` bytes to come."""
 
     HEAD_SECONDS = 15.0
+    LINGER_SECONDS = 2.0
     LARGEST_HEAD = 64 * 1024
 
     _expecting = True
     _head_bytes = 0
     _patience: asyncio.TimerHandle | None = None
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -33,6 +35,8 @@ class Doorway(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if self._expecting:
             self._head_bytes += len(data)
@@ -68,4 +72,11 @@ class Doorway(HttpToolsProtocol):
             body = orjson.dumps(document(problem, request_id=None))
             head = f"HTTP/1.1 {problem.status} Refused\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
             self.transport.write(f"{head}connection: close\r\n\r\n".encode("ascii") + body)
-        self.transport.close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more will come, and pass over what still does: to close at once, with bytes unread, would
+        take the answer away from who is still sending."""
+        self._refused = True
+        self.transport.write_eof()
+        self._patience = self.loop.call_later(self.LINGER_SECONDS, self.transport.abort)
