@@ -94,7 +94,7 @@ def _stretches(touched: Iterable[Touched], grain: Grain) -> list[Stretch]:
 
 @dataclass(frozen=True, slots=True)
 class _Current:
-    """A current return version that overlaps a stretch."""
+    """A current return version that overlaps a stretch; `height` is its number of rows where they came in one part."""
 
     id: str
     feed: str
@@ -103,12 +103,14 @@ class _Current:
     kind: str
     status: str
     received_at: datetime
+    height: int | None
 
 
 def _current(session: Session, feeds: set[str], stretches: Sequence[Stretch]) -> list[_Current]:
     cursor = driver(session).execute(
         """
-        select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at
+        select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at,
+               case when v.parts = 1 then v.row_count end
         from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
         join return_version v on v.organisation = stretch.organisation and v.feed = any(%s)
              and v.start <= stretch.last and v."end" >= stretch.first
@@ -117,8 +119,8 @@ def _current(session: Session, feeds: set[str], stretches: Sequence[Stretch]) ->
         (*map(list, zip(*stretches, strict=True)), list(feeds)),
     )
     return [
-        _Current(identity, feed, organisation, Period.parse(period), kind, status, received_at)
-        for identity, feed, organisation, period, kind, status, received_at in cursor
+        _Current(identity, feed, organisation, Period.parse(period), kind, status, received_at, height)
+        for identity, feed, organisation, period, kind, status, received_at, height in cursor
     ]
 
 
@@ -227,7 +229,13 @@ def _frames(
         found = [(version, content_type, bytes(body)) for version, content_type, body in cursor]
         if found:
             used = None if feed == COUNTED else frozenset().union(*(one.columns(feed) for one in chosen))
-            frame = rows.frame_of([(content_type, body) for _, content_type, body in found], feeds[feed], only=used)
+            heights = {one.id: one.height for one in members}
+            frame = rows.frame_of(
+                [(content_type, body) for _, content_type, body in found],
+                feeds[feed],
+                only=used,
+                heights=[heights[version] for version, *_ in found],
+            )
             frames[feed] = rows.placed(frame, [places[version] for version, *_ in found])
     return frames
 

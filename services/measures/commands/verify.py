@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from services.measures.commands.book import book
 from services.measures.commands.cells import batches
 from services.measures.commands.computing import Figures, computed
+from services.measures.commands.copying import COLUMNS, lines
 from shared.db import driver
 
 _SHOWN = ("definition_version", "strata", "numerator", "denominator", "dates", "kind", "provisional", "versions",
@@ -34,7 +35,7 @@ def verify(session: Session) -> list[Difference]:
     cursor = driver(session).cursor()
     cursor.execute(
         "create temporary table shadow (like cell) on commit drop;"
-        "alter table shadow alter known_from drop not null, alter change drop not null, alter grain drop not null"
+        "alter table shadow alter known_from drop not null, alter change drop not null"
     )
     for batch in batches(session, {feed for one in known.definitions.values() for feed in one.feeds}):
         for cells, _, _ in computed(session, batch, known):
@@ -44,9 +45,8 @@ def verify(session: Session) -> list[Difference]:
 
 
 def _copy(session: Session, cells: Sequence[Figures]) -> None:
-    with driver(session).cursor().copy(f"COPY shadow ({', '.join(Figures._fields)}) FROM STDIN") as copy:
-        for one in cells:
-            copy.write_row(one)
+    with driver(session).cursor().copy(f"COPY shadow ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+        copy.write(lines(cells))
 
 
 def _differences(session: Session, measures: list[str]) -> Iterator[Difference]:

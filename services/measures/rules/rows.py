@@ -1,6 +1,5 @@
 """The rows of returns, as they were published, decoded into one typed frame."""
 
-import io
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -31,14 +30,19 @@ class UnreadableRows(ValueError):
 
 
 def frame_of(
-    bodies: Sequence[tuple[str, bytes]], feed_spec: Mapping[str, Any], *, only: Collection[str] | None = None
+    bodies: Sequence[tuple[str, bytes]],
+    feed_spec: Mapping[str, Any],
+    *,
+    only: Collection[str] | None = None,
+    heights: Sequence[int | None] | None = None,
 ) -> pl.DataFrame:
     """One frame of all the bodies: a typed column for each field of the feed, and `_body` (uint32), the place in the
     list of the body the row came from.
 
     A body is `(content type, bytes)`: a JSON array of row objects or Parquet, as in `ReturnPublished`. A column that
     a body lacks is null, one that the feed lacks is left out, and blank text is null. `only` leaves every other column
-    unread. Raises UnreadableRows.
+    unread. `heights` says how many rows each body has, where that is known: then Parquet is read all at once, several
+    times as fast. Raises UnreadableRows.
     """
     feed = Feed.of(feed_spec)
     if only is not None:
@@ -48,8 +52,9 @@ def frame_of(
         if content_type not in places:
             raise UnreadableRows(place, f"{content_type} is neither {JSON} nor {PARQUET}")
         places[content_type].append(place)
+    known = {place: heights[place] for place in places[PARQUET]} if heights is not None else {}
     frames = [_from_json([(place, bodies[place][1]) for place in places[JSON]], feed)]
-    frames += [_from_parquet(place, bodies[place][1], feed) for place in places[PARQUET]]
+    frames += _from_parquet({place: bodies[place][1] for place in places[PARQUET]}, known, feed)
     return _canonical(pl.concat(frames), feed)
 
 
@@ -109,14 +114,34 @@ def _wall_clock(instant: datetime | None) -> datetime | None:
     return instant.astimezone(_LONDON).replace(tzinfo=None)
 
 
-def _from_parquet(place: int, body: bytes, feed: Feed) -> pl.DataFrame:
+def _from_parquet(bodies: Mapping[int, bytes], heights: Mapping[int, int | None], feed: Feed) -> list[pl.DataFrame]:
+    together = {place: height for place, height in heights.items() if height is not None}
+    read = _at_once([bodies[place] for place in together], together, feed) if len(together) > 1 else None
+    singly = [place for place in bodies if read is None or place not in together]
+    return [*([] if read is None else [read]), *(_one_parquet(place, bodies[place], feed) for place in singly)]
+
+
+def _at_once(bodies: list[bytes], heights: Mapping[int, int], feed: Feed) -> pl.DataFrame | None:
+    """Bodies whose columns have the feed's own types; None if they have others, or other heights."""
+    schema = {name: field.dtype for name, field in feed.fields.items()}
     try:
-        there = pl.read_parquet_schema(io.BytesIO(body))
-        sent = pl.read_parquet(io.BytesIO(body), columns=[name for name in feed.fields if name in there])
-        return sent.with_columns(
-            pl.lit(place, dtype=pl.UInt32).alias("_body"),
-            *(_column(field, sent.schema) for field in feed.fields.values()),
-        ).select("_body", *feed.fields)
+        frame = pl.scan_parquet(bodies, schema=schema, missing_columns="insert", extra_columns="ignore").collect()
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    if frame.height != sum(heights.values()):
+        return None
+    origins = pl.Series("_body", list(heights), dtype=pl.UInt32)
+    rows = pl.Series(list(heights.values()), dtype=pl.UInt32)
+    return frame.with_columns(origins.repeat_by(rows).explode().drop_nulls()).select("_body", *feed.fields)
+
+
+def _one_parquet(place: int, body: bytes, feed: Feed) -> pl.DataFrame:
+    try:
+        sent = pl.scan_parquet(body)
+        there = sent.collect_schema()
+        columns = (_column(field, there) for field in feed.fields.values())
+        origin = pl.lit(place, dtype=pl.UInt32).alias("_body")
+        return sent.with_columns(origin, *columns).select("_body", *feed.fields).collect()
     except (pl.exceptions.PolarsError, OSError) as reason:
         raise UnreadableRows(place, f"not Parquet of the feed {feed.id} ({type(reason).__name__})") from None
 

@@ -43,6 +43,38 @@ def test_bodies_of_both_kinds_become_one_typed_frame_that_remembers_them() -> No
     assert told == [("B1", 221, 36.0, True, at("2026-05-03T04:12"), date(2026, 1, 2))]
 
 
+def test_parquet_whose_heights_are_known_is_read_at_once_and_is_the_same() -> None:
+    bodies = [(PARQUET, parquet(pl.DataFrame(one))) for one in ({"days": [1, 2], "x": ["", ""]}, {"admitted": [True]})]
+
+    frame = frame_of([*bodies, (JSON, b'[{"days": 9}]')], SPEC, heights=[2, 1, 1])
+
+    assert frame.select("_body", "days", "admitted").sort("_body", "days").rows() == [
+        (0, 1, None), (0, 2, None), (1, None, True), (2, 9, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("heights", [[1, 2, 1], [3, 1, None], None])
+def test_heights_that_are_not_those_of_the_bodies_misplace_no_row(heights: list[int | None] | None) -> None:
+    bodies = [(PARQUET, parquet(pl.DataFrame({"days": days}))) for days in ([1, 2, 3], [4], [5])]
+
+    frame = frame_of(bodies, SPEC, heights=heights)
+
+    assert frame.select("_body", "days").sort("days").rows() == [(0, 1), (0, 2), (0, 3), (1, 4), (2, 5)]
+
+
+def test_types_that_are_not_the_feeds_own_are_cast_even_when_heights_are_known() -> None:
+    narrow = parquet(pl.DataFrame({"days": pl.Series([7], dtype=pl.Int16)}))
+
+    assert frame_of([(PARQUET, narrow)] * 2, SPEC, heights=[1, 1])["days"].to_list() == [7, 7]
+
+
+def test_rows_are_counted_where_none_of_their_columns_is_read() -> None:
+    body = (PARQUET, parquet(pl.DataFrame({"days": [1, 2, 3]})))
+
+    assert frame_of([body], SPEC, only=()).height == 3
+    assert frame_of([body, body], SPEC, only=(), heights=[3, 3])["_body"].to_list() == [0, 0, 0, 1, 1, 1]
+
+
 def test_absent_columns_and_blank_text_are_null() -> None:
     frame = frame_of([(JSON, b'[{"baby id": "  "}, {"unheard_of": 1}]')], SPEC)
 
