@@ -15,6 +15,7 @@ BENCHMARKS = (
     "figures",
     "one_million_births",
     "measures_reads",
+    "recomputation",
     "registry",
     "gateway",
     "stream",

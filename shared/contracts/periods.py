@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, Self
+from functools import lru_cache
+from typing import Literal, final
 
 Grain = Literal["day", "week", "month", "quarter", "year", "financial_year"]
 GRAINS: tuple[Grain, ...] = ("day", "week", "month", "quarter", "year", "financial_year")
@@ -23,6 +24,7 @@ _SHAPE = re.compile(
 )
 
 
+@final
 @dataclass(frozen=True, slots=True, order=True)
 class Period:
     """A stretch of days, `start` to `end` inclusive, written `text`. Periods order by start, then end.
@@ -35,8 +37,9 @@ class Period:
     grain: Grain
     text: str
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=20_000)  # the same few hundred periods are read millions of times
+    def parse(text: str) -> "Period":
         """Read a period as the contract writes it. Raises ValueError, naming the forms, for anything else."""
         found = _SHAPE.fullmatch(text)
         if found is None:
@@ -44,50 +47,52 @@ class Period:
         year = int(found["y"])
         try:
             if found["day"]:
-                return cls.of(date(year, int(found["month"]), int(found["day"])), "day")
+                return Period.of(date(year, int(found["month"]), int(found["day"])), "day")
             if found["month"]:
-                return cls.of(date(year, int(found["month"]), 1), "month")
+                return Period.of(date(year, int(found["month"]), 1), "month")
             if found["week"]:
-                return cls.of(date.fromisocalendar(year, int(found["week"]), 1), "week")
+                return Period.of(date.fromisocalendar(year, int(found["week"]), 1), "week")
             if found["quarter"]:
-                return cls.of(date(year, 3 * int(found["quarter"]) - 2, 1), "quarter")
+                return Period.of(date(year, 3 * int(found["quarter"]) - 2, 1), "quarter")
             if found["fy"]:
                 if (year + 1) % 100 != int(found["fy"]):
                     raise ValueError("a financial year ends in the next year")
-                return cls.of(date(year, 4, 1), "financial_year")
+                return Period.of(date(year, 4, 1), "financial_year")
         except ValueError as reason:
             raise ValueError(f"{text!r} is not a period: {reason}") from None
-        return cls.of(date(year, 1, 1), "year")
+        return Period.of(date(year, 1, 1), "year")
 
-    @classmethod
-    def of(cls, day: date, grain: Grain) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=20_000)
+    def of(day: date, grain: Grain) -> "Period":
         """The period of that grain that holds the day."""
         if grain == "day":
-            return cls(day, day, grain, day.isoformat())
+            return Period(day, day, grain, day.isoformat())
         if grain == "week":
             year, week, weekday = day.isocalendar()
             monday = day - timedelta(days=weekday - 1)
-            return cls(monday, monday + timedelta(days=6), grain, f"{year}-W{week:02d}")
+            return Period(monday, monday + timedelta(days=6), grain, f"{year}-W{week:02d}")
         if grain == "month":
             first = day.replace(day=1)
-            return cls(first, _months_after(first, 1) - timedelta(days=1), grain, f"{day:%Y-%m}")
+            return Period(first, _months_after(first, 1) - timedelta(days=1), grain, f"{day:%Y-%m}")
         if grain == "quarter":
             first = date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
-            return cls(first, _months_after(first, 3) - timedelta(days=1), grain, f"{day.year}-Q{(day.month + 2) // 3}")
+            written = f"{day.year}-Q{(day.month + 2) // 3}"
+            return Period(first, _months_after(first, 3) - timedelta(days=1), grain, written)
         if grain == "year":
-            return cls(date(day.year, 1, 1), date(day.year, 12, 31), grain, str(day.year))
+            return Period(date(day.year, 1, 1), date(day.year, 12, 31), grain, str(day.year))
         first = date(day.year if day.month >= 4 else day.year - 1, 4, 1)
-        return cls(first, date(first.year + 1, 3, 31), grain, f"{first.year}-{(first.year + 1) % 100:02d}")
+        return Period(first, date(first.year + 1, 3, 31), grain, f"{first.year}-{(first.year + 1) % 100:02d}")
 
-    def next(self) -> Self:
+    def next(self) -> "Period":
         """The period of the same grain that begins the day after this one ends."""
         return self.of(self.end + timedelta(days=1), self.grain)
 
-    def previous(self) -> Self:
+    def previous(self) -> "Period":
         """The period of the same grain that ends the day before this one begins."""
         return self.of(self.start - timedelta(days=1), self.grain)
 
-    def until(self, last: Self) -> Iterator[Self]:
+    def until(self, last: "Period") -> Iterator["Period"]:
         """This period and those that follow, up to and including `last` (none if it lies before)."""
         one = self
         while one.start <= last.start:
