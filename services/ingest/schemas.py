@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 
 class FaultGroup(BaseModel):
@@ -186,7 +186,21 @@ class ReturnVersion(BaseModel):
     withdrawn_at: datetime | None
 
 
-class Returns(BaseModel):
+class Stamped(BaseModel):
+    """What an answer stands on."""
+
+    as_of: datetime | None = Field(description="When the newest thing that it tells of came about; null for nothing.")
+    data_version: int = Field(description="Grows with every change of what it tells of.")
+
+
+class Asked(Stamped):
+    """What an answer about returns stands on, and what was asked."""
+
+    known_at: datetime | None = Field(description="The instant that was asked about; null for now.")
+    org_basis: Literal["as_was", "as_is_now"]
+
+
+class Returns(Asked):
     """A page of versions."""
 
     items: list[ReturnVersion]
@@ -210,7 +224,7 @@ class CalendarEntry(BaseModel):
     version_status: Literal["provisional", "final"] | None
 
 
-class Calendar(BaseModel):
+class Calendar(Asked):
     """A page of the calendar."""
 
     items: list[CalendarEntry]
@@ -235,7 +249,7 @@ class Reminder(CalendarEntry):
     sentence: str
 
 
-class Reminders(BaseModel):
+class Reminders(Asked):
     """Whom to remind."""
 
     items: list[Reminder]

@@ -36,9 +36,12 @@ def an_organisation(
     within: tuple[str, ...] = (),
     hierarchy: str = "icb",
     edges: tuple[tuple[str, str], ...] = (),
+    until: date | None = None,
     **more: Any,
 ) -> OrganisationChanged:
-    placed = [Edge(parent=parent, hierarchy=way) for parent, way in (*((one, hierarchy) for one in within), *edges)]
+    placed = [
+        Edge(parent=parent, hierarchy=way, end=until) for parent, way in (*((one, hierarchy) for one in within), *edges)
+    ]
     given = {"opened": date(1993, 4, 1), "kind": "trust", **more}
     return OrganisationChanged(code=code, name=f"{code} NHS Trust", edges=placed, recorded_at=NOW, **given)
 

@@ -1,6 +1,7 @@
 """What is due, who has sent and who has not. Periods of the past are late or missing; the present month is due."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -109,3 +110,65 @@ def test_a_caller_in_the_sandbox_is_answered_as_if_it_were_then(told: Ingest) ->
     assert [one["status"] for one in items if (one["organisation"], one["period"]) == ("RGN", "2025-02")] == ["due"]
     assert (counts["due"], counts["missing"]) == (1, 0)
     assert reminders == []
+
+
+PLACES: dict[str, dict[str, Any]] = {
+    "/v1/returns": {"feed": "births", "organisation": "RGN"},
+    "/v1/calendar": {"feed": "births", "organisation": "RGN", "from": "2025-01", "to": "2025-02"},
+    "/v1/completeness": {"feed": "births", "period": "2025-02"},
+    "/v1/reminders": {"feed": "births", "period": "2025-02"},
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_had_been_sent_by_an_instant_is_told_as_it_was_then(told: Ingest, path: str) -> None:
+    then = datetime.now(UTC).isoformat()
+    before = told.get(path, **PLACES[path], known_at=then).json()
+    told.send(as_csv(some_births(2, month="2025-02", organisation="RGN")), "births")
+    told.client.delete(newest(told, "2025-01", "RGN")["links"]["self"], headers=told.as_())
+    assert told.get(path, **PLACES[path], known_at=then).json() == before
+    assert told.get(path, **PLACES[path]).json()["items"] != before["items"]
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_an_answer_about_returns_says_what_it_stands_on(told: Ingest, path: str) -> None:
+    before = told.get(path, **PLACES[path]).json()
+    receipt = told.send(as_csv(some_births(3, month="2025-02", organisation="RGN")), "births").json()
+    after = told.get(path, **PLACES[path]).json()
+    assert after["data_version"] > before["data_version"]
+    assert datetime.fromisoformat(after["as_of"]) == datetime.fromisoformat(receipt["received_at"])
+    assert (after["known_at"], after["org_basis"]) == (None, "as_was")
+
+
+def test_members_are_those_of_the_period_or_those_of_now(told: Ingest) -> None:
+    told.hear(an_organisation("RGT", within=("QUE",), until=date(2026, 1, 1)))
+    asked: dict[str, Any] = {"feed": "births", "period": "2025-02", "within": "QUE"}
+    assert [one["organisation"] for one in told.get("/v1/completeness", **asked).json()["items"]] == ["RGT"]
+    assert told.get("/v1/completeness", **asked, org_basis="as_is_now").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "named"),
+    [
+        ("/v1/returns", {"feed": "birth"}, "feed"),
+        ("/v1/returns", {"period": "2025-13"}, "period"),
+        ("/v1/submissions", {"feed": "birth"}, "feed"),
+        ("/v1/quarantine", {"feed": "birth"}, "feed"),
+        ("/v1/completeness", {"feed": "births", "period": "2025-02", "org_basis": "then"}, "org_basis"),
+    ],
+)
+def test_a_name_there_is_not_is_refused(told: Ingest, path: str, asked: dict[str, Any], named: str) -> None:
+    answer = told.get(path, **asked)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == named
+
+
+def newest(told: Ingest, period: str, organisation: str) -> Any:
+    """The receipt of the newest submission for a return."""
+    found = told.get("/v1/submissions", feed="births").json()["items"]
+    return next(
+        one
+        for one in found
+        for each in one["returns"]
+        if (each["period"], each["organisation"]) == (period, organisation)
+    )

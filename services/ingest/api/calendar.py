@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.ingest import schemas
-from services.ingest.api.callers import MayRead, WhatIsKnown
+from services.ingest.api.callers import KnownAt, MayRead, OrgBasis, WhatIsKnown, period_of
 from services.ingest.problems import UnknownFeed
-from services.ingest.queries import calendar
+from services.ingest.queries import calendar, returns
 from services.ingest.queries.calendar import Expected
 from services.ingest.queries.reference import Known
 from services.ingest.rules.calendar import STATUSES
@@ -45,26 +45,30 @@ def get_calendar(
         str | None, Query(alias="from", description="A period or day; three months ago if not said.")
     ] = None,
     last: Annotated[str | None, Query(alias="to", description="A period or day; today if not said.")] = None,
+    known_at: KnownAt = None,
+    org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
     """What is due, received, late, missing or nil, in order of feed, organisation and period."""
-    today = london_day(caller.clock or now())
-    begins = _period(first, "from").start if first else today - _LOOK_BACK
-    ends = _period(last, "to").end if last else today
+    today = _today(caller, known_at)
+    begins = period_of(first, "from").start if first else today - _LOOK_BACK
+    ends = period_of(last, "to").end if last else today
     if ends - begins > _LONGEST:
         message = "a calendar shows three years at most"
         raise InvalidRequest(message, errors=[{"parameter": "from", "message": message}])
     visible = _visible(known, caller, organisation=organisation)
     wanted: list[Expected] = []
-    for one in [known.feed(feed)] if feed else [known.feed(name) for name in sorted(known.feeds)]:
+    feeds = [known.feed(feed)] if feed else [known.feed(name) for name in sorted(known.feeds)]
+    for one in feeds:
         some = list(calendar.periods(one, begins, ends))
-        wanted += calendar.expected(session, one, known, some, visible=visible)
+        wanted += calendar.expected(session, one, some, visible=visible, at=known_at)
     after = paging.decode(cursor, parts=(str, str, str))
     rest = [one for one in wanted if after is None or one.key > tuple(after)][: limit + 1]
-    shown = calendar.entries(session, rest, known, today=today)
+    shown = calendar.entries(session, rest, known, today=today, at=known_at)
     page = _page(request, response, shown, limit, cursor)
-    return answer_with_etag(request, page, headers=dict(response.headers))
+    stamp = returns.stamp(session, feeds=[one.id for one in feeds], organisations=visible, at=known_at)
+    return answer_with_etag(request, page | stamp | {"org_basis": org_basis}, headers=dict(response.headers))
 
 
 @router.get("/v1/completeness", response_model=schemas.Completeness)
@@ -77,17 +81,23 @@ def get_completeness(
     feed: FeedName,
     period: PeriodText,
     within: Within = None,
+    known_at: KnownAt = None,
+    org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 1000,
     cursor: paging.Cursor = None,
 ) -> Response:
     """Who has sent a feed for a period and who has not."""
-    today, one = london_day(caller.clock or now()), known.feed(feed)
-    wanted = _expected(session, caller, known, one, period, within)
-    every = calendar.entries(session, wanted, known, today=today)
+    today, one = _today(caller, known_at), known.feed(feed)
+    visible = _members(known, caller, _of_feed(one, period), within=within, basis=org_basis, today=today)
+    wanted = calendar.expected(session, one, [_of_feed(one, period)], visible=visible, at=known_at)
+    every = calendar.entries(session, wanted, known, today=today, at=known_at)
     counts = Counter(entry["status"] for entry in every)
     of = calendar.days_of(one, _of_feed(one, period))
     page = _page(request, response, every, limit, cursor)
+    stamp = returns.stamp(session, feeds=[one.id], organisations=visible, period=period, at=known_at)
     summary = {
+        **stamp,
+        "org_basis": org_basis,
         "feed": feed,
         "period": period,
         "opens": of.opens,
@@ -108,13 +118,22 @@ def list_reminders(
     feed: FeedName,
     period: PeriodText,
     within: Within = None,
+    known_at: KnownAt = None,
+    org_basis: OrgBasis = "as_was",
 ) -> Response:
     """Whom to remind: those whose return is missing, or due within a week. Nothing is sent from here."""
-    today = london_day(caller.clock or now())
-    wanted = _expected(session, caller, known, known.feed(feed), period, within)
-    entries = calendar.entries(session, wanted, known, today=today)
-    items = [entry | {"sentence": _sentence(entry, known.feed(feed))} for entry in entries if _is_worth(entry, today)]
-    return answer_with_etag(request, {"items": items, "next_cursor": None})
+    today, one = _today(caller, known_at), known.feed(feed)
+    visible = _members(known, caller, _of_feed(one, period), within=within, basis=org_basis, today=today)
+    wanted = calendar.expected(session, one, [_of_feed(one, period)], visible=visible, at=known_at)
+    entries = calendar.entries(session, wanted, known, today=today, at=known_at)
+    items = [entry | {"sentence": _sentence(entry, one)} for entry in entries if _is_worth(entry, today)]
+    stamp = returns.stamp(session, feeds=[one.id], organisations=visible, period=period, at=known_at)
+    return answer_with_etag(request, {"items": items, "next_cursor": None, **stamp, "org_basis": org_basis})
+
+
+def _today(caller: Principal, known_at: datetime | None) -> date:
+    """The day on which it is asked, or is asked about."""
+    return london_day(known_at or caller.clock or now())
 
 
 def _is_worth(entry: dict[str, Any], today: date) -> bool:
@@ -128,11 +147,10 @@ def _sentence(entry: dict[str, Any], feed: Feed) -> str:
     return f"{whose}: {feed.title} for {entry['period']} {verb} {entry['due']:%A %-d %B %Y}."
 
 
-def _expected(
-    session: Session, caller: Principal, known: Known, feed: Feed, period: str, within: str | None
-) -> Sequence[Expected]:
-    one = _of_feed(feed, period)
-    return calendar.expected(session, feed, known, [one], visible=_visible(known, caller, within=within, on=one.end))
+def _members(
+    known: Known, caller: Principal, period: Period, *, within: str | None, basis: str, today: date
+) -> frozenset[str] | None:
+    return _visible(known, caller, within=within, on=period.end if basis == "as_was" else today)
 
 
 def _visible(
@@ -155,15 +173,8 @@ def _visible(
     return wanted if yours is None else yours if wanted is None else yours & wanted
 
 
-def _period(text: str, parameter: str) -> Period:
-    try:
-        return Period.parse(text)
-    except ValueError as reason:
-        raise InvalidRequest(str(reason), errors=[{"parameter": parameter, "message": str(reason)}]) from reason
-
-
 def _of_feed(feed: Feed, text: str) -> Period:
-    one = _period(text, "period")
+    one = period_of(text)
     if feed.period not in ("any", one.grain):
         message = f"returns of {feed.id} are of a {feed.period}"
         raise InvalidRequest(message, errors=[{"parameter": "period", "message": message}])

@@ -45,6 +45,8 @@ def list_quarantine(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Rejected rows, newest submission first, each with what is wrong with it."""
+    if feed is not None:
+        known.feed(feed)
     name = organisation.strip().upper() if organisation else None
     one = known.reference.organisations.get(name) if name else None
     found = quarantine.rows(

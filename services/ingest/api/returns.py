@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from services.ingest import schemas
-from services.ingest.api.callers import MayRead, WhatIsKnown
+from services.ingest.api.callers import KnownAt, MayRead, OrgBasis, WhatIsKnown, period_of
 from services.ingest.queries import returns
 from shared import paging
 from shared.caching import answer_with_etag
@@ -24,21 +24,32 @@ def list_returns(
     feed: Annotated[str | None, Query(description="Only of this feed.")] = None,
     organisation: Annotated[str | None, Query(description="Only of this organisation.")] = None,
     period: Annotated[str | None, Query(description="Only of this period.")] = None,
+    known_at: KnownAt = None,
+    org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
-    """Versions of returns, in order of feed, organisation, period and version."""
+    """Versions of returns, in order of feed, organisation, period and version, each under the code it came with."""
+    if feed is not None:
+        known.feed(feed)
+    if period is not None:
+        period_of(period)
     yours = known.yours(caller, on=now().date())
-    wanted = None if organisation is None else {organisation.strip().upper()}
+    name = None if organisation is None else organisation.strip().upper()
+    one = known.reference.organisations.get(name) if name else None
+    wanted = None if name is None else {one.code if one else name}
     visible = wanted if yours is None else yours if wanted is None else yours & wanted
     found = returns.versions(
         session,
         feed=feed,
-        organisations=None if visible is None else sorted(visible),
+        organisations=visible,
         period=period,
         after=paging.decode(cursor, parts=(str, str, str, int)),
         limit=limit,
+        at=known_at,
     )
+    feeds = None if feed is None else [feed]
+    stamp = returns.stamp(session, feeds=feeds, organisations=visible, period=period, at=known_at)
     page = paging.page(
         found,
         limit=limit,
@@ -46,4 +57,5 @@ def list_returns(
         request=request,
         response=response,
     )
-    return answer_with_etag(request, page, headers=dict(response.headers))
+    told = page | stamp | {"org_basis": org_basis}
+    return answer_with_etag(request, told, headers=dict(response.headers))

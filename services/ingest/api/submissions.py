@@ -110,7 +110,7 @@ def send_submission(
         made = published.made_by(session, submission.id, most=MOST_RETURNS)
         attempt.rollback()
         rehearsals: Rehearsals = request.app.state.rehearsals
-        receipt["consequences"] = answered.consequences | rehearsals.ask(made, request.headers[HEADER])
+        receipt["consequences"] = {**answered.consequences, **rehearsals.ask(made, request.headers[HEADER])}
         commands.count_dry_run(session, caller, rows=receipt["rows"]["received"])
     headers = {"Location": f"/v1/submissions/{submission.id}"}
     if answered.again:
@@ -131,6 +131,8 @@ def list_submissions(
     cursor: paging.Cursor = None,
 ) -> Response:
     """Receipts, newest first."""
+    if feed is not None:
+        known.feed(feed)
     after = paging.decode(cursor, parts=(str,))
     before = str(after[0]) if after else None
     found = receipts.submissions(session, caller=caller, known=known, feed=feed, before=before, limit=limit)

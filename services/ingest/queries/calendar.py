@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.ingest import models
-from services.ingest.models import Return, ReturnVersion
+from services.ingest.models import ReturnVersion
 from services.ingest.queries.reference import Known
+from services.ingest.queries.returns import KEY, counts
 from services.ingest.rules import calendar
 from services.ingest.rules.calendar import Standing
 from services.ingest.rules.feeds import Feed
@@ -50,7 +52,7 @@ def periods(feed: Feed, first: date, last: date) -> Iterator[Period]:
 
 
 def senders(
-    session: Session, feed: Feed, known: Known, grain: Grain, *, visible: Collection[str] | None
+    session: Session, feed: Feed, grain: Grain, *, visible: Collection[str] | None, at: datetime | None
 ) -> dict[str, str]:
     """The organisations expected to send a feed, each with the text of the first period it is expected for.
 
@@ -63,37 +65,35 @@ def senders(
     else:
         shape = len(Period.of(date(2026, 1, 1), grain).text)
         sent = (
-            select(Return.organisation, func.min(Return.period))
-            .where(Return.feed == feed.id, Return.current_id.is_not(None), func.length(Return.period) == shape)
-            .where(Return.period.like("%-W%") if grain == "week" else Return.period.not_like("%-W%"))
-            .group_by(Return.organisation)
+            select(ReturnVersion.organisation, func.min(ReturnVersion.period))
+            .where(ReturnVersion.feed == feed.id, counts(at), func.length(ReturnVersion.period) == shape)
+            .where(ReturnVersion.period.like("%-W%") if grain == "week" else ReturnVersion.period.not_like("%-W%"))
+            .group_by(ReturnVersion.organisation)
         )
         found = dict(session.execute(sent).all())
     return {code: first for code, first in sorted(found.items()) if visible is None or code in visible}
 
 
-def standings(session: Session, wanted: Iterable[Expected]) -> dict[tuple[str, str, str], Standing]:
-    """What is held of these returns; those of which nothing is held are left out."""
+def standings(
+    session: Session, wanted: Iterable[Expected], *, at: datetime | None
+) -> dict[tuple[str, str, str], Standing]:
+    """What was held of these returns at the instant (None: now); those of which nothing was held are left out."""
     keys = [one.key for one in wanted]
     if not keys:
         return {}
     feeds, organisations, texts = (sorted({key[n] for key in keys}) for n in range(3))
-    first = (
-        select(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period,
-               func.min(ReturnVersion.received_at).label("first"))
-        .where(ReturnVersion.withdrawn_at.is_(None), ReturnVersion.feed.in_(feeds))
-        .where(ReturnVersion.organisation.in_(organisations), ReturnVersion.period.in_(texts))
-        .group_by(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period)
-        .subquery()
-    )  # fmt: skip
+    first = func.min(ReturnVersion.received_at).over(partition_by=KEY)
     found = session.execute(
-        select(Return.feed, Return.organisation, Return.period, first.c.first, ReturnVersion.kind,
-               ReturnVersion.version, ReturnVersion.status)
-        .join(ReturnVersion, ReturnVersion.id == Return.current_id)
-        .join(first, (first.c.feed == Return.feed) & (first.c.organisation == Return.organisation)
-              & (first.c.period == Return.period))
-    )  # fmt: skip
-    return {(feed, organisation, period): Standing(*more) for feed, organisation, period, *more in found}
+        select(*KEY, first, ReturnVersion.kind, ReturnVersion.version, ReturnVersion.status)
+        .where(counts(at), ReturnVersion.feed.in_(feeds))
+        .where(ReturnVersion.organisation.in_(organisations), ReturnVersion.period.in_(texts))
+        .ext(distinct_on(*KEY))
+        .order_by(*KEY, ReturnVersion.version.desc())
+    )
+    return {
+        (feed, organisation, period): Standing(received, kind, version, status)
+        for feed, organisation, period, received, kind, version, status in found
+    }
 
 
 def names(session: Session, codes: Collection[str]) -> dict[str, str]:
@@ -104,9 +104,11 @@ def names(session: Session, codes: Collection[str]) -> dict[str, str]:
     return dict(found.all())
 
 
-def entries(session: Session, wanted: Sequence[Expected], known: Known, *, today: date) -> list[dict[str, Any]]:
-    """How each stands: its days, its status, and what is held of it."""
-    held, called = standings(session, wanted), names(session, {one.organisation for one in wanted})
+def entries(
+    session: Session, wanted: Sequence[Expected], known: Known, *, today: date, at: datetime | None = None
+) -> list[dict[str, Any]]:
+    """How each stands: its days, its status, and what is held of it (or was, at the instant)."""
+    held, called = standings(session, wanted, at=at), names(session, {one.organisation for one in wanted})
     return [_entry(one, known, held.get(one.key), called.get(one.organisation, ""), today) for one in wanted]
 
 
@@ -131,10 +133,15 @@ def _entry(one: Expected, known: Known, standing: Standing | None, name: str, to
 
 
 def expected(
-    session: Session, feed: Feed, known: Known, some: Sequence[Period], *, visible: Collection[str] | None
+    session: Session,
+    feed: Feed,
+    some: Sequence[Period],
+    *,
+    visible: Collection[str] | None,
+    at: datetime | None = None,
 ) -> list[Expected]:
     """The returns of a feed that are expected for these periods (all of one grain), by organisation and period."""
     if not some:
         return []
-    since = senders(session, feed, known, some[0].grain, visible=visible)
+    since = senders(session, feed, some[0].grain, visible=visible, at=at)
     return [Expected(feed.id, code, one) for code, first in since.items() for one in some if one.text >= first]
