@@ -24,7 +24,7 @@ from benchmarks.one_million_births import copied
 from deploy.databases import ensure_databases, service_url
 from deploy.migrate import migrate
 from deploy.postgres import Postgres
-from services.ingest.commands import accept, checking, closing, landing, sealing, sorting
+from services.ingest.commands import accept, checking, closing, landing, sorting
 from services.ingest.commands.asked import Arrival, Options
 from services.ingest.commands.body import Body
 from services.ingest.events import HANDLERS
@@ -52,10 +52,12 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (places.Places, "judge", "    places"),
     (validation.Checker, "_judge_repeats", "    duplicates"),
     (validation, "verdict", "    verdict"),
-    (checking, "redact", "  redact"),
-    (checking, "parquet_of", "  put aside what is kept"),
-    (sealing, "pseudonymise", "  pseudonyms (beside)"),
-    (sorting.Sorter, "add", "  sort into returns"),
+    (checking, "_put_by", "  beside it"),
+    (checking, "pseudonymise", "    pseudonyms"),
+    (sorting.Sorter, "add", "    sort into returns"),
+    (sorting.Sorter, "_pack", "      pack"),
+    (checking, "redact", "    redact"),
+    (checking, "parquet_of", "    put aside what is kept"),
     (accept, "land", "land"),
     (landing, "_locked", "  lock"),
     (sorting.Sorter, "_together", "  fetch a bucket"),

@@ -1,14 +1,15 @@
 """Checking a file block by block: what is good goes to the sorter, what is not is told, every row is counted."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 
 import polars as pl
 
+from services.ingest.commands.beside import Beside
 from services.ingest.commands.body import Body
 from services.ingest.commands.pieces import Pieces
-from services.ingest.commands.sealing import Sealing
 from services.ingest.commands.sorting import Sorter
 from services.ingest.problems import UnreadableFile, UnsupportedFormat
 from services.ingest.rules import formats
@@ -18,6 +19,7 @@ from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import OUR_CODES, OUR_LINE, OUR_MENDS, OUR_ORGANISATION, OUR_PERIOD, match_header
 from services.ingest.rules.identifiers import redact, with_seals
 from services.ingest.rules.places import ORGANISATION, PERIOD
+from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.reference import Reference
 from services.ingest.rules.rows import parquet_of
 from services.ingest.rules.validation import Checker
@@ -26,6 +28,7 @@ from services.ingest.rules.versions import recognised
 from services.ingest.settings import IngestSettings
 
 _WITHHELD = ("identifiable-data", "unexpected-free-text")
+Seal = Callable[[pl.DataFrame], pl.DataFrame]
 COUNTS = ("received", "accepted", "waiting", "rejected", "duplicate")
 
 
@@ -98,14 +101,16 @@ def written_for(file: File, live: Sequence[Feed]) -> Feed:
 
 def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSettings) -> Checked:
     """Check every row of a file. Raises UnreadableFile or UnsupportedFormat for one that cannot be read to its end."""
-    checker = file.checker(feed, reference)
-    checked, suspicious = Checked(), False
+    checker, seal = file.checker(feed, reference), sealing(feed, settings)
+    checked, suspicious = Checked(sorter=Sorter(feed)), False
     try:
-        with Sealing(feed, settings, checked.sorter.add) as sealing:
+        with Beside() as beside:
             for number, block in enumerate(file.blocks()):
                 if number == 0 and _identifies(block, feed):
                     checked.redacted = Pieces()
-                suspicious |= _check_block(block, checker, feed, checked, sealing)
+                verdict = checker.check(block)
+                beside.do(partial(_put_by, block, verdict, feed, checked, seal), rows=block.frame.height)
+                suspicious = suspicious or _suspicious(verdict) or _identifies(block, feed)
         if suspicious and checked.redacted is None:
             checked.redacted = Pieces()
             for block in file.blocks():
@@ -118,6 +123,12 @@ def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSetti
     else:
         checked.tell(last)
     return checked
+
+
+def sealing(feed: Feed, settings: IngestSettings) -> Seal:
+    """What makes pseudonyms of the identifiers in rows of a feed, with the key that only ingest has."""
+    key = settings.pseudonym_key.get_secret_value()
+    return partial(pseudonymise, feed=feed, key=key, key_version=settings.pseudonym_key_version)
 
 
 def refuse(
@@ -144,37 +155,41 @@ def set_aside(
     """
     checker = file.checker(feed, reference)
     checked.rejected, checked.quarantined = Pieces(), set()
-    with Sealing(feed, settings, checked.sorter.add) as sealing:
+    with Beside() as beside:
         for block in file.blocks():
             refused = block.frame[LINE] if lines is None else lines
-            _keep_rejected(block, checker.check(block, refused=refused, reason=reason), feed, checked, sealing)
+            verdict = checker.check(block, refused=refused, reason=reason)
+            keep = partial(_keep_rejected, block, verdict, feed, checked, sealing(feed, settings))
+            beside.do(keep, rows=block.frame.height)
 
 
-def _check_block(block: Block, checker: Checker, feed: Feed, checked: Checked, sealing: Sealing) -> bool:
-    """Check one block; whether something in it identifies somebody."""
-    verdict = checker.check(block)
+def _put_by(block: Block, verdict: Verdict, feed: Feed, checked: Checked, seal: Seal) -> None:
+    """Count the rows of one block, and put by what lands, what waits and what is kept of it."""
     for name, count in verdict.counts.items():
         checked.counts[name] += count
     checked.tell(verdict.faults)
-    sealing.add(verdict.accepted)
+    checked.sorter.add(seal(verdict.accepted))
     if verdict.waiting.height:
-        checked.waiting.append(sealing.sealed(verdict.waiting))
-    suspicious = bool(verdict.faults["code"].is_in(_WITHHELD).any())
+        checked.waiting.append(seal(verdict.waiting))
     if checked.redacted is not None:
-        checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not suspicious)))
+        checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not _suspicious(verdict))))
     if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
         checked.mended.append(_mended(block, verdict))
-    _keep_rejected(block, verdict, feed, checked, sealing)
-    return suspicious or _identifies(block, feed)
+    _keep_rejected(block, verdict, feed, checked, seal)
 
 
-def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked, sealing: Sealing) -> None:
+def _suspicious(verdict: Verdict) -> bool:
+    """Whether something in the block identifies somebody."""
+    return bool(verdict.faults["code"].is_in(_WITHHELD).any())
+
+
+def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked, seal: Seal) -> None:
     of_file = verdict.faults.filter((pl.col("severity") == "error") & pl.col("line").is_null())
     checked.errors_of_file.update(of_file["code"])
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
         rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
-        refused = sealing.sealed(verdict.refused)
+        refused = seal(verdict.refused)
         checked.quarantined.update(refused.select(ORGANISATION, PERIOD).drop_nulls(ORGANISATION).unique().iter_rows())
         checked.rejected.add(
             parquet_of(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from sqlalchemy.orm import Session
 
-from services.ingest.commands.sorting import Sorter
+from services.ingest.commands.sorting import PLACE, Pack, Place, Sorter
 from services.ingest.rules import merging, rows
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import OLDER_EXTRACT, faults, no_faults
@@ -23,7 +23,6 @@ from shared.contracts.ingest import ReturnPublished
 from shared.db import driver
 from shared.messaging.outbox import new_id, publish
 
-PLACE = (ORGANISATION, PERIOD)
 _VERSION = (
     "id", "feed", "feed_version", "organisation", "period", "version", "submission_id", "kind", "status", "row_count",
     "extracted_at", "received_at",
@@ -90,10 +89,33 @@ def land(session: Session, sorter: Sorter, landing: Landing) -> Effect:
     standing = _locked(session, landing.feed.id, places)
     effect = Effect()
     for bucket in sorter.buckets():
-        versions = _land_bucket(session, bucket, sorter.schema, landing, standing, effect)
+        new = {place: packs for place, packs in bucket.packs.items() if _is_new(standing[place], landing)}
+        unpacked = [one.rows(place) for place, packs in bucket.packs.items() if place not in new for one in packs]
+        rows_met = pl.concat([bucket.rows, *unpacked], how="diagonal")
+        versions = _land_bucket(session, rows_met, sorter.schema, landing, standing, effect) if rows_met.height else []
+        versions += _made_of(new, landing, effect)
         _write(session, versions, landing, standing)
         effect.returns += [(one.organisation, one.period) for one in versions]
     return effect
+
+
+def _is_new(before: _Standing, landing: Landing) -> bool:
+    """Whether no row stands that those sent would meet. A dry run compares them all the same."""
+    return before.current_id is None and not landing.dry_run
+
+
+def _made_of(packed: Mapping[Place, list[Pack]], landing: Landing, effect: Effect) -> list[_Version]:
+    """The first versions of returns, made of rows that are packed already."""
+    versions = []
+    for place, packs in packed.items():
+        extracted = max((one.extracted for one in packs if one.extracted is not None), default=None)
+        final = landing.final or all(one.final for one in packs)
+        said = ("final" if final else "provisional", extracted and _instant(extracted))
+        count = sum(one.height for one in packs)
+        effect.added += count
+        parts = [part for one in packs for part in one.parts()]
+        versions.append(_version(place, "rows", said, (count, rows.PARQUET, parts)))
+    return versions
 
 
 def land_nil(session: Session, organisation: str, period: str, landing: Landing) -> Effect:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain, status_of
+from services.ingest.commands.checking import sealing
 from services.ingest.commands.landing import Effect, Landing, land
 from services.ingest.commands.sorting import Sorter
 from services.ingest.commands.waiting import keep_waiting
@@ -21,7 +22,6 @@ from services.ingest.rules.faults import no_faults
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import match_header
 from services.ingest.rules.identity import identifiable
-from services.ingest.rules.pseudonyms import pseudonymise
 from services.ingest.rules.remedies import REMEDIES
 from services.ingest.rules.validation import Checker
 from services.ingest.rules.verdicts import Verdict
@@ -55,15 +55,15 @@ def correct_row(
     feed = known.version(submission.feed, submission.feed_version)
     row = _changed(quarantine.row(session, submission, line), changes, feed)
     verdict = _judged(row, submission, feed, known, caller)
-    key, version = settings.pseudonym_key.get_secret_value(), settings.pseudonym_key_version
+    seal = sealing(feed, settings)
     sorter = Sorter()
-    sorter.add(pseudonymise(verdict.accepted, feed, key, version))
+    sorter.add(seal(verdict.accepted))
     landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())
     effect = land(session, sorter, landing)
     if effect.stale:
         raise StillWrong("a newer extract of this record was received already; nothing was changed")
     if verdict.waiting.height:
-        keep_waiting(session, submission.id, pseudonymise(verdict.waiting, feed, key, version), known)
+        keep_waiting(session, submission.id, seal(verdict.waiting), known)
     _account(submission, verdict, effect)
     _forget_faults(session, submission, line)
     _resolve(session, submission, line, "corrected", None, caller)
