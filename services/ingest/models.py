@@ -30,7 +30,10 @@ class Base(Tables):
 
 
 class Submission(Base):
-    """One POST and its receipt. The counts of its rows always add up: the database refuses them otherwise."""
+    """One POST and its receipt. The counts of its rows always add up: the database refuses them otherwise.
+
+    `link` and `linked_at` are the number and the instant of the receipt's last link in its client's chain.
+    """
 
     __tablename__ = "submission"
     __table_args__ = (
@@ -80,6 +83,8 @@ class Submission(Base):
     quarantined: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     previous_receipt_sha256: Mapped[str | None] = mapped_column(Text)
     receipt_sha256: Mapped[str] = mapped_column(Text)
+    link: Mapped[int] = mapped_column(Integer, default=0)
+    linked_at: Mapped[datetime | None]
 
 
 class DryRun(Base):

@@ -6,6 +6,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 
+class Stamped(BaseModel):
+    """What an answer stands on."""
+
+    as_of: datetime | None = Field(description="When the newest thing that it tells of came about; null for nothing.")
+    data_version: int = Field(description="Grows with every change of what it tells of.")
+
+
 class FaultGroup(BaseModel):
     """Faults of one kind: what was found, what was expected, how to mend it, and on how many rows."""
 
@@ -132,7 +139,7 @@ class Consequences(BaseModel):
     notices: list[str] = []
 
 
-class Receipt(BaseModel):
+class Receipt(Stamped):
     """What became of a submission, every row accounted for."""
 
     id: str
@@ -161,7 +168,7 @@ class Receipt(BaseModel):
     consequences: Consequences | None = None
 
 
-class Receipts(BaseModel):
+class Receipts(Stamped):
     """A page of receipts, newest first."""
 
     items: list[Receipt]
@@ -184,13 +191,6 @@ class ReturnVersion(BaseModel):
     extracted_at: datetime | None
     received_at: datetime
     withdrawn_at: datetime | None
-
-
-class Stamped(BaseModel):
-    """What an answer stands on."""
-
-    as_of: datetime | None = Field(description="When the newest thing that it tells of came about; null for nothing.")
-    data_version: int = Field(description="Grows with every change of what it tells of.")
 
 
 class Asked(Stamped):
@@ -268,7 +268,20 @@ class RowFault(BaseModel):
     example: str | None
 
 
-class QuarantinedRow(BaseModel):
+class FaultOnLine(RowFault):
+    """What is wrong, and on which line of the file; null where it is of the whole file."""
+
+    line: int | None
+
+
+class Faults(Stamped):
+    """Every fault of a submission, in order of lines; there is no next page."""
+
+    items: list[FaultOnLine]
+    next_cursor: None
+
+
+class QuarantinedRow(Stamped):
     """A rejected row as it was sent (what identifies withheld), what is wrong with it and what became of it."""
 
     submission: str
@@ -287,7 +300,7 @@ class QuarantinedRow(BaseModel):
     faults: list[RowFault]
 
 
-class Quarantine(BaseModel):
+class Quarantine(Stamped):
     """A page of rejected rows."""
 
     items: list[QuarantinedRow]
@@ -327,7 +340,7 @@ class Chain(BaseModel):
     broken_at: int | None
 
 
-class Verification(BaseModel):
+class Verification(Stamped):
     """Whether a receipt can be relied on."""
 
     submission: str

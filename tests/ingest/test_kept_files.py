@@ -6,6 +6,7 @@ import io
 import json
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 
@@ -130,3 +131,28 @@ def test_a_week_must_end_on_a_sunday_and_the_hint_names_it(ingest: Ingest) -> No
         ("wrong-weekday", "week_ending", "2026-05-08")
     ]
     assert "2026-05-10" in told[0]["hint"]
+
+
+@pytest.mark.parametrize("by", ["format", "accept"])
+def test_every_fault_is_told_in_the_form_that_is_asked_for(ingest: Ingest, by: str) -> None:
+    receipt = ingest.send(as_csv(counts_with_one_fault())).json()
+
+    def asked(form: str, media_type: str) -> httpx.Response:
+        if by == "format":
+            return ingest.get(receipt["links"]["faults"], format=form)
+        return ingest.client.get(receipt["links"]["faults"], headers={**ingest.as_(), "Accept": media_type})
+
+    whole = asked("json", "application/json").json()
+    lines = asked("ndjson", "application/x-ndjson").text.splitlines()
+    written = table(asked("csv", "text/csv").text)
+    packed = pl.read_parquet(io.BytesIO(asked("parquet", "application/vnd.apache.parquet").content)).to_dicts()
+    assert [one["line"] for one in whole["items"]] == [3]
+    assert (whole["next_cursor"], whole["data_version"]) == (None, receipt["data_version"])
+    assert [json.loads(one) for one in lines] == packed == whole["items"]
+    assert [one["code"] for one in written] == [one["code"] for one in packed]
+
+
+def test_a_file_without_faults_has_a_page_of_none(ingest: Ingest) -> None:
+    receipt = ingest.send(as_csv(some_counts())).json()
+    assert ingest.get(receipt["links"]["faults"]).json()["items"] == []
+    assert pl.read_parquet(io.BytesIO(ingest.get(receipt["links"]["faults"], format="parquet").content)).height == 0

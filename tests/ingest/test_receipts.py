@@ -44,6 +44,25 @@ def test_tampering_is_detected(ingest: Ingest, tampering: str) -> None:
     assert ingest.get(f"/v1/submissions/{receipt['id']}/verify").json()["intact"] is False
 
 
+def test_a_receipt_says_what_it_stands_on_and_so_does_a_list_of_them(ingest: Ingest) -> None:
+    receipt = ingest.send(as_csv(some_counts(months=1))).json()
+    listed = ingest.get("/v1/submissions").json()
+    ingest.client.delete(receipt["links"]["self"], headers=ingest.as_())
+    after, listed_after = ingest.get(receipt["links"]["self"]).json(), ingest.get("/v1/submissions").json()
+    assert after["data_version"] > receipt["data_version"] > 0
+    assert listed_after["data_version"] > listed["data_version"]
+    assert receipt["completed_at"] <= receipt["as_of"] == listed["as_of"]
+    assert after["withdrawn_at"] <= after["as_of"] == listed_after["as_of"]
+
+
+def test_who_waits_for_the_result_is_told_that_it_was_waited_for(ingest: Ingest) -> None:
+    waited = ingest.send(as_csv(some_counts()), headers={"Prefer": "respond-async, wait=10"})
+    assert (waited.status_code, waited.headers["Preference-Applied"]) == (201, "wait=10")
+    assert (
+        "Preference-Applied" not in ingest.send(as_csv(some_counts()), headers={"Prefer": "handling=lenient"}).headers
+    )
+
+
 class Outline(HTMLParser):
     """The tags of a page, and its text."""
 

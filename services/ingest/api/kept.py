@@ -8,38 +8,61 @@ import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from services.ingest import schemas
 from services.ingest.api.callers import MayRead, WhatIsKnown
 from services.ingest.api.submissions import SubmissionId
 from services.ingest.models import Submission
 from services.ingest.problems import UnknownSubmission
 from services.ingest.queries import kept, receipts
 from services.ingest.rules.blocks import LINE
+from services.ingest.rules.faults import FAULTS
 from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, OURS
 from shared import media
 from shared.db import Database, Session
 from shared.media import sent_as
 from shared.problems import problems
+from shared.tables import parquet_answer
 
 router = APIRouter(prefix="/v1/submissions/{submission_id}", tags=["Ingest"], responses=problems(UnknownSubmission))
 CSV = "text/csv; charset=utf-8"
+_FAULTS = {"json": "application/json", "ndjson": media.NDJSON, "csv": media.CSV, "parquet": media.PARQUET}
 FORMATS = (media.CSV, "application/json", media.NDJSON, media.PARQUET, media.XLSX, "application/octet-stream")
 
 
-@router.get("/faults", response_class=Response, responses=sent_as(media.NDJSON, media.CSV))
+@router.get(
+    "/faults",
+    response_class=Response,
+    responses={200: {"model": schemas.Faults, **sent_as(media.NDJSON, media.CSV, media.PARQUET)[200]}},
+)
 def list_faults(
     request: Request,
     session: Session,
     caller: MayRead,
     known: WhatIsKnown,
     submission_id: SubmissionId,
-    form: Annotated[Literal["ndjson", "csv"], Query(alias="format")] = "ndjson",
+    form: Annotated[
+        Literal["json", "ndjson", "csv", "parquet"] | None,
+        Query(alias="format", description="By default what Accept asks for, else JSON."),
+    ] = None,
 ) -> Response:
-    """Every fault of a submission, line by line, streamed."""
-    receipts.submission(session, submission_id, caller=caller, known=known)
+    """Every fault of a submission, line by line, streamed: all of them are on one page."""
+    one = receipts.submission(session, submission_id, caller=caller, known=known)
     frames = _frames(request.app.state.database, submission_id, kept.FAULTS)
-    if form == "csv":
-        return StreamingResponse(_as_csv(frames), media_type=CSV)
-    return StreamingResponse(_as_ndjson(frames), media_type=media.NDJSON)
+    chosen = form or _accepted(request)
+    headers = {"X-Data-Version": str(one.link), "Vary": "Accept"}
+    if chosen == "parquet":
+        return parquet_answer(frames, schema=FAULTS, headers=headers)
+    if chosen == "csv":
+        return StreamingResponse(_as_csv(frames), media_type=CSV, headers=headers)
+    lines = _as_ndjson(frames) if chosen == "ndjson" else _as_json(frames, one)
+    return StreamingResponse(lines, media_type=_FAULTS[chosen], headers=headers)
+
+
+def _accepted(request: Request) -> str:
+    """The form that the Accept header names first; JSON where it names none of them."""
+    asked = [one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")]
+    forms = {media_type: form for form, media_type in _FAULTS.items()}
+    return next((forms[one] for one in asked if one in forms), "json")
 
 
 @router.get("/rejected", response_class=Response, responses=sent_as(media.CSV))
@@ -109,6 +132,17 @@ def _as_csv(frames: Iterator[pl.DataFrame], names: Sequence[str] = ()) -> Iterat
             .write_csv(include_header=number == 0)
             .encode()
         )
+
+
+def _as_json(frames: Iterator[pl.DataFrame], one: Submission) -> Iterator[bytes]:
+    yield b'{"items":['
+    between = b""
+    for frame in frames:
+        for row in frame.iter_rows(named=True):
+            yield between + orjson.dumps(row)
+            between = b","
+    stands_on = {"next_cursor": None, "as_of": one.linked_at, "data_version": one.link}
+    yield b"]," + orjson.dumps(stands_on)[1:]
 
 
 def _as_ndjson(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:

@@ -62,7 +62,8 @@ def list_quarantine(
     )
     key = ("submission", "line")
     page = paging.page(found, limit=limit, key=lambda row: [row[k] for k in key], request=request, response=response)
-    return answer_with_etag(request, page, headers=dict(response.headers))
+    stamp = quarantine.stamp(session, caller=caller, known=known, feed=feed)
+    return answer_with_etag(request, page | stamp, headers=dict(response.headers))
 
 
 @router.get("/{submission_id}/{line}", response_model=schemas.QuarantinedRow, responses=_WRONG)

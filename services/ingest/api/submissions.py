@@ -35,7 +35,7 @@ from shared.problems import problems
 
 router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
 SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
-_WAIT = re.compile(r"(?:^|[,;\s])wait=\d+")
+_WAIT = re.compile(r"(?:^|[,;\s])(?P<applied>wait=\d+)")
 _PROBLEMS = problems(
     UnknownFeed,
     UnknownFeedVersion,
@@ -91,8 +91,10 @@ def send_submission(
     atomic: Annotated[bool, Query(description="Land every row or none.")] = False,
     nil: Annotated[bool, Query(description="Say that there was nothing to report (no body).")] = False,
     final: Annotated[bool, Query(description="Mark the returns as final.")] = False,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
-    prefer: Annotated[str | None, Header()] = None,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=200, description="Chosen by you: a repeat with it gets the first answer.")
+    ] = None,
+    prefer: Annotated[str | None, Header(description="`wait=10`: answer 201, when all is done (RFC 7240).")] = None,
 ) -> Response:
     """Send rows of one feed; the receipt accounts for each of them."""
     options = commands.Options(feed, feed_version, organisation, period, mode, dry_run, atomic, nil, final)
@@ -115,7 +117,10 @@ def send_submission(
     headers = {"Location": f"/v1/submissions/{submission.id}"}
     if answered.again:
         headers["Idempotency-Replayed"] = "true"
-    status = 201 if prefer is not None and _WAIT.search(prefer) else 202
+    waits = _WAIT.search(prefer) if prefer is not None else None
+    if waits:
+        headers["Preference-Applied"] = waits["applied"]
+    status = 201 if waits else 202
     return answer_with_etag(request, receipt, status=status, headers=headers)
 
 
@@ -138,7 +143,8 @@ def list_submissions(
     found = receipts.submissions(session, caller=caller, known=known, feed=feed, before=before, limit=limit)
     page = paging.page(found, limit=limit, key=lambda one: [one.id], request=request, response=response)
     page["items"] = [receipts.receipt(session, one) for one in page["items"]]
-    return answer_with_etag(request, page, headers=dict(response.headers))
+    stamp = receipts.stamp(session, caller=caller, known=known, feed=feed)
+    return answer_with_etag(request, page | stamp, headers=dict(response.headers))
 
 
 @router.get(

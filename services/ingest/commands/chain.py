@@ -35,6 +35,7 @@ def chain(session: Session, submission: Submission, event: str) -> None:
         sha256=submission.receipt_sha256,
         said=zstandard.ZstdCompressor(level=3).compress(content),
     )
+    submission.link, submission.linked_at = entry.number, entry.written_at
     session.add(entry)
     session.flush()
 

@@ -39,6 +39,8 @@ def verification(session: Session, one: Submission) -> dict[str, Any]:
         "receipt_intact": stands,
         "chain": {"client": one.client_id, "links": number, "intact": broken is None, "broken_at": broken},
         "links": links,
+        "as_of": one.linked_at,
+        "data_version": one.link,
     }
 
 

@@ -4,17 +4,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.ingest.models import Resolution, Submission
 from services.ingest.problems import UnknownRow
-from services.ingest.queries import kept
-from services.ingest.queries.receipts import visible_to
+from services.ingest.queries import kept, receipts
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.headers import OUR_CODES, OUR_ORGANISATION, OUR_PERIOD, OURS
-from shared.db import now
 from shared.principal import Principal
 
 OPEN = "open"
@@ -49,6 +47,17 @@ def rows(
     return _with_faults(session, found)
 
 
+def stamp(session: Session, *, caller: Principal, known: Known, feed: str | None) -> dict[str, Any]:
+    """What a list of rejected rows stands on: the receipts of them, and what became of rows since."""
+    of_receipts = receipts.stamp(session, caller=caller, known=known, feed=feed)
+    query = select(func.max(Resolution.resolved_at), func.count()).join(Submission)
+    newest, resolved = session.execute(query.where(*receipts.seen(caller, known, feed))).one()
+    return {
+        "as_of": max(filter(None, (of_receipts["as_of"], newest)), default=None),
+        "data_version": of_receipts["data_version"] + resolved,
+    }
+
+
 def row(session: Session, one: Submission, line: int) -> pl.DataFrame:
     """The rejected row on a line, as it is kept: text cells and `line`. Raises UnknownRow."""
     for frame in kept.frames(session, one.id, kept.REJECTED):
@@ -79,10 +88,7 @@ def _submissions(
     after: Sequence[Any] | None,
 ) -> Iterator[Submission]:  # fmt: skip
     query = select(Submission).where(Submission.rejected > 0, Submission.withdrawn_at.is_(None))
-    if not caller.for_everyone:
-        query = query.where(visible_to(caller, sorted(known.within(caller.organisations, on=now().date()))))
-    if feed is not None:
-        query = query.where(Submission.feed == feed)
+    query = query.where(*receipts.seen(caller, known, feed))
     if organisation is not None:
         query = query.where(Submission.quarantined.contains([organisation]))
     if code is not None:
@@ -123,6 +129,8 @@ def _shown(one: Submission, found: dict[str, Any], resolved: Resolution | None) 
         "reason": resolved and resolved.reason,
         "resolved_by": resolved and resolved.client_id,
         "resolved_at": resolved and resolved.resolved_at,
+        "as_of": resolved.resolved_at if resolved else one.linked_at,
+        "data_version": one.link + (resolved is not None),
         "links": {"self": f"/v1/quarantine/{one.id}/{found[LINE]}", "submission": f"/v1/submissions/{one.id}"},
     }
 

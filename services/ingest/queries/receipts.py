@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.ingest.models import ReturnVersion, Submission
@@ -37,15 +37,25 @@ def submissions(
     session: Session, *, caller: Principal, known: Known, feed: str | None, before: str | None, limit: int
 ) -> Sequence[Submission]:
     """The newest submissions the caller may see, one more than `limit` when there are more."""
-    query = select(Submission).order_by(Submission.id.desc()).limit(limit + 1)
-    if not caller.for_everyone:
-        yours = sorted(known.within(caller.organisations, on=now().date()))
-        query = query.where(visible_to(caller, yours))
-    if feed is not None:
-        query = query.where(Submission.feed == feed)
+    query = select(Submission).where(*seen(caller, known, feed)).order_by(Submission.id.desc()).limit(limit + 1)
     if before is not None:
         query = query.where(Submission.id < before)
     return session.execute(query).scalars().all()
+
+
+def stamp(session: Session, *, caller: Principal, known: Known, feed: str | None) -> dict[str, Any]:
+    """What a list of receipts stands on: when one of those the caller may see last came to say something, and a
+    number that grows with every such change."""
+    query = select(func.max(Submission.linked_at), func.coalesce(func.sum(Submission.link), 0))
+    newest, changes = session.execute(query.where(*seen(caller, known, feed))).one()
+    return {"as_of": newest, "data_version": changes}
+
+
+def seen(caller: Principal, known: Known, feed: str | None) -> list[ColumnElement[bool]]:
+    """The conditions that make submissions those the caller may see, of one feed if it is said."""
+    yours = known.yours(caller, on=now().date())
+    seen = [] if yours is None else [visible_to(caller, sorted(yours))]
+    return seen if feed is None else [*seen, Submission.feed == feed]
 
 
 def visible_to(caller: Principal, yours: Sequence[str]) -> ColumnElement[bool]:
@@ -88,6 +98,8 @@ def receipt(session: Session, one: Submission) -> dict[str, Any]:
         ],
         "returns_total": one.returns_total,
         "receipt_sha256": one.receipt_sha256,
+        "as_of": one.linked_at,
+        "data_version": one.link,
         "links": {"self": place} | {name: f"{place}/{name}" for name in _LINKS},
     }
 

@@ -1,15 +1,11 @@
 """Every cell of a measure, streamed."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
-from polars.io.plugins import register_io_source
-from starlette.background import BackgroundTask
+from fastapi.responses import StreamingResponse
 
 from services.measures import queries, schemas
 from services.measures.api import forms
@@ -22,6 +18,7 @@ from services.measures.rules.definitions import Definition
 from shared.caching import answer_with_etag
 from shared.db import Database, Session
 from shared.problems import problems
+from shared.tables import parquet_answer
 
 router = APIRouter(tags=["Measures"])
 Form = Literal["csv", "parquet"]
@@ -55,11 +52,12 @@ def export_measure(
         "Cache-Control": known.headers["Cache-Control"],
         "Content-Disposition": f'attachment; filename="{definition.measure}.{chosen}"',
         **forms.stands_on(stands),
+        **forms.cells(queries.exports.size(session, definition, at=asked.known_at)),
     }
     frames = _frames(request.app.state.database, definition, sight, asked)
     if chosen == "csv":
         return StreamingResponse(_csv(frames), media_type=forms.CSV, headers=headers)
-    return _parquet(frames, headers)
+    return parquet_answer(frames, schema=pl.Schema(SCHEMA), headers=headers)
 
 
 def _frames(database: Database, definition: Definition, sight: Sight, asked: Asked) -> Iterator[pl.DataFrame]:
@@ -72,17 +70,3 @@ def _csv(frames: Iterator[pl.DataFrame]) -> Iterator[bytes]:
     yield (",".join(SCHEMA) + "\n").encode()
     for frame in frames:
         yield frame.write_csv(include_header=False).encode()
-
-
-def _parquet(frames: Iterator[pl.DataFrame], headers: dict[str, str]) -> Response:
-    """Written to a file piece by piece, because a Parquet file is whole only at its end."""
-    with tempfile.NamedTemporaryFile(suffix=".parquet", delete=False) as file:
-        path = FilePath(file.name)
-    try:
-        source = register_io_source(lambda *_: frames, schema=pl.Schema(SCHEMA))
-        source.sink_parquet(path, compression="zstd")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    gone = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(path, media_type=forms.PARQUET, headers=headers, background=gone)

@@ -139,6 +139,8 @@ def upgrade() -> None:
         sa.Column("quarantined", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("previous_receipt_sha256", sa.Text(), nullable=True),
         sa.Column("receipt_sha256", sa.Text(), nullable=False),
+        sa.Column("link", sa.Integer(), nullable=False),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "least(received, accepted, unchanged, duplicate, waiting, rejected) >= 0",
             name=op.f("ck_submission_no_less_than_0"),
