@@ -1,7 +1,7 @@
 """Where organisations lie, as the gateway has heard: what lies within those that a caller acts for or asks about."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -10,17 +10,22 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from gateway.live.models import LivePlace, LiveState
-from shared.contracts.hierarchies import downwards
+from shared.contracts.hierarchies import below, downwards
 from shared.contracts.programmes import OrganisationChanged
 
-Child = tuple[str, str, str | None, str | None]
+Edge = tuple[str, str, str | None, str | None]
+"""A parent, in which hierarchy, from which day, until the day before which."""
 
 
 class Places:
     """One consistent copy; answers are remembered as long as it is. `number` tells whether there is a newer one."""
 
-    def __init__(self, number: int, kinds: Mapping[str, str], children: Mapping[str, Sequence[Child]]) -> None:
-        self.number, self._kinds, self._children = number, kinds, children
+    def __init__(self, number: int, kinds: Mapping[str, str], parents: Mapping[str, Sequence[Edge]]) -> None:
+        self.number, self._kinds, self._parents = number, kinds, parents
+        self._children: dict[str, list[tuple[str, Edge]]] = defaultdict(list)
+        for code, edges in parents.items():
+            for edge in edges:
+                self._children[edge[0]].append((code, edge))
         self.within = lru_cache(maxsize=1024)(self._within)
 
     def knows(self, code: str) -> bool:
@@ -32,19 +37,18 @@ class Places:
         return frozenset().union(*(self._below(code, day.isoformat()) for code in codes))
 
     def _below(self, code: str, day: str) -> set[str]:
-        hierarchies = downwards(self._kinds.get(code, ""))
-        found: set[str] = set()
-        waiting = [code]
-        while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found.add(one)
-                waiting += [
-                    child
-                    for child, hierarchy, start, end in self._children.get(one, ())
-                    if hierarchy in hierarchies and (start is None or start <= day) and (end is None or day < end)
-                ]
-        return found
+        def children(parent: str) -> Iterator[tuple[str, str]]:
+            return ((child, edge[1]) for child, edge in self._children.get(parent, ()) if _holds(edge, day))
+
+        def placed(child: str) -> Iterator[str]:
+            return (edge[1] for edge in self._parents[child] if _holds(edge, day))
+
+        return {code} | below(code, downwards(self._kinds.get(code, "")), children, placed)
+
+
+def _holds(edge: Edge, day: str) -> bool:
+    _, _, start, end = edge
+    return (start is None or start <= day) and (end is None or day < end)
 
 
 NOWHERE = Places(-1, {}, {})
@@ -57,12 +61,11 @@ def known(session: Session, before: Places = NOWHERE) -> Places:
     if number == before.number:
         return before
     kinds: dict[str, str] = {}
-    children: dict[str, list[Child]] = defaultdict(list)
-    for code, kind, parents in session.execute(select(LivePlace.code, LivePlace.kind, LivePlace.parents)):
+    parents: dict[str, list[Edge]] = {}
+    for code, kind, edges in session.execute(select(LivePlace.code, LivePlace.kind, LivePlace.parents)):
         kinds[code] = kind
-        for parent, hierarchy, start, end in parents:
-            children[parent].append((code, hierarchy, start, end))
-    return Places(number, kinds, children)
+        parents[code] = [(parent, hierarchy, start, end) for parent, hierarchy, start, end in edges]
+    return Places(number, kinds, parents)
 
 
 def adopt_organisations(session: Session, events: Iterable[OrganisationChanged]) -> None:

@@ -40,7 +40,7 @@ class Hierarchy:
         return code in wanted or not wanted.isdisjoint(self.above(code, at))
 
     def _above(self, code: str, at: date) -> frozenset[str]:
-        return frozenset(parent for _, parent in self.organisations.ancestors(code, at))
+        return self.organisations.above(code, at)
 
     def _members(self, code: str, at: date, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
         codes = self._within(code, at, hierarchy=hierarchy)

@@ -16,6 +16,7 @@ from shared.contracts.programmes import Name as NameOf
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
 Number: TypeAlias = int | float
+HierarchyName = Literal["region", "icb", "system", "psc", "provider", "national"]
 
 ADDED = frozenset(
     ("recorded_at", "superseded_at", "changed_at", "recorded_by", "checked_by", "authors", "revision", "as_of")
@@ -200,7 +201,7 @@ class EdgeSent(Document):
     """`parent` holds the organisation from `start` until the day before `end`."""
 
     parent: OdsCode
-    hierarchy: Literal["region", "icb", "psc", "provider", "national"]
+    hierarchy: HierarchyName
     start: Day | None = None
     end: Day | None = None
 

@@ -4,23 +4,35 @@ An organisation is placed in a hierarchy by its own edge in it. Where it has non
 the parent in the first of the hierarchies it `INHERITS` through in which it has one that day. So on any day it has one
 place in each hierarchy at most, and a total over members counts each of them once. A safety-collaborative footprint
 is a list of organisations, not a roll-up of ICBs: a trust that is listed lies where it is listed, wherever its ICB
-lies; a care home that nobody listed lies where its ICB does.
+lies; a care home that nobody listed lies where its ICB does. The ICB that published files name for a trust is that of
+its registered address; where it works in another, `system` says so, and figures and footprints follow that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 INHERITS: Mapping[str, tuple[str, ...]] = {
     "provider": (),
     "icb": ("provider",),
-    "region": ("icb", "provider"),
-    "psc": ("icb", "provider"),
-    "national": ("region", "icb", "psc", "provider"),
+    "system": ("icb", "provider"),
+    "region": ("system", "icb", "provider"),
+    "psc": ("system", "icb", "provider"),
+    "national": ("region", "system", "icb", "psc", "provider"),
 }
 """For each hierarchy, through which others a place in it is inherited, in the order in which they are asked."""
 
-HIERARCHY_OF: Mapping[str, str] = {"national": "national", "region": "region", "icb": "icb", "hin": "psc"}
+STANDS_FOR: Mapping[str, str] = {"system": "icb"}
+"""Whose parent in the second is its place in the first, where it has no other."""
+
+HIERARCHY_OF: Mapping[str, str] = {"national": "national", "region": "region", "icb": "system", "hin": "psc"}
 """The hierarchy at whose top an organisation of a kind stands; those of other kinds hold their own sites."""
 
+LIES_BY = ("provider", *HIERARCHY_OF.values())
+"""The hierarchies that say what an organisation lies within: all but those that only files speak of."""
+
+Children = Callable[[str], Iterable[tuple[str, str]]]
+"""The organisations with an edge to a code on the day asked about, each with the hierarchy of the edge."""
+Placed = Callable[[str], Iterable[str]]
+"""The hierarchies in which a code has an edge of its own on that day."""
 Parent = Callable[[str, str], str | None]
 """The parent of a code by its own edge in a hierarchy, on the day asked about; None if it had none."""
 
@@ -48,6 +60,21 @@ def chain(code: str, hierarchy: str, parent: Parent) -> tuple[str, ...]:
         if above is None or above in seen:
             return tuple(found)
         seen.add(above)
-        if way == hierarchy:
+        if way in (hierarchy, STANDS_FOR.get(hierarchy)):
             found.append(above)
         one = above
+
+
+def below(code: str, hierarchies: Iterable[str], children: Children, placed: Placed) -> set[str]:
+    """Everything that lies within an organisation by these hierarchies, itself not: `chain`, read downwards."""
+    rank = {way: number for number, way in enumerate(hierarchies)}
+    found, waiting = {code}, [code]
+    while waiting:
+        for child, way in children(waiting.pop()):
+            number = rank.get(way)
+            if number is None or child in found:
+                continue
+            if number == 0 or not any(rank.get(other, number) < number for other in placed(child)):
+                found.add(child)
+                waiting.append(child)
+    return found - {code}

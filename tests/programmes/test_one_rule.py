@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
+from gateway.live.places import Places
 from services.ingest.events import HANDLERS as INGEST
 from services.ingest.queries.reference import load
 from services.measures.events import HANDLERS as MEASURES
@@ -47,7 +48,7 @@ def a_world(number: int) -> list[Organisation]:
         "region": (("national", ["ENGLAND"]),),
         "hin": (("national", ["ENGLAND"]),),
         "icb": (("region", codes["region"]), ("psc", codes["hin"])),
-        "trust": (("icb", codes["icb"]), ("psc", codes["hin"]), ("region", codes["region"])),
+        "trust": (("icb", codes["icb"]), ("system", codes["icb"]), ("psc", codes["hin"]), ("region", codes["region"])),
         "site": (("provider", codes["trust"]), ("icb", codes["icb"]), ("psc", codes["hin"])),
         "care_home": (("icb", codes["icb"]), ("psc", codes["hin"]), ("provider", codes["trust"])),
     }
@@ -127,6 +128,29 @@ def test_who_may_send_for_whom_is_who_lies_within_whom(sending, everybody, expec
     for one in everybody:
         for day in DAYS:
             assert known.within([one.code], on=day) - {one.code} == expected[one.code, day], (one.code, day)
+
+
+def test_who_may_hear_live_is_who_lies_within_whom(everybody, expected):
+    parents = {
+        one.code: [(edge.parent, edge.hierarchy, _text(edge.start), _text(edge.end)) for edge in one.edges]
+        for one in everybody
+    }
+    places = Places(1, {one.code: one.kind for one in everybody}, parents)
+    for one in everybody:
+        for day in DAYS:
+            assert places.within(frozenset({one.code}), day) - {one.code} == expected[one.code, day], (one.code, day)
+
+
+def _text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def test_those_above_are_those_of_whom_one_is_a_member(everybody, expected):
+    registry = Organisations(everybody)
+    for day in DAYS:
+        for one in everybody:
+            holding = {code for (code, when), members in expected.items() if when == day and one.code in members}
+            assert registry.above(one.code, day) == holding, (one.code, day)
 
 
 def test_nobody_is_in_two_places_of_one_hierarchy_on_one_day(everybody, expected):

@@ -1,7 +1,7 @@
 """What ingest knows of feeds, organisations and measures, kept in memory until the registry says something new."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from threading import Lock
@@ -14,7 +14,7 @@ from services.ingest.problems import UnknownFeed, UnknownFeedVersion
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.reference import Organisation, Reference
 from services.ingest.rules.versions import LIVE
-from shared.contracts.hierarchies import downwards
+from shared.contracts.hierarchies import below, downwards
 from shared.principal import Principal
 
 
@@ -64,25 +64,14 @@ class Known:
         return frozenset().union(*(self._within(code, on.isoformat()) for code in codes))
 
     def _within(self, code: str, day: str) -> frozenset[str]:
-        rank = {hierarchy: number for number, hierarchy in enumerate(downwards(self.kinds.get(code, "")))}
-        found, waiting = set(), [code]
-        while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found.add(one)
-                waiting += [
-                    child
-                    for child, hierarchy, start, end in self.children.get(one, ())
-                    if hierarchy in rank
-                    and _holds(start, end, day)
-                    and self._first(child, day, rank) == rank[hierarchy]
-                ]
-        return frozenset(found)
+        def children(parent: str) -> Iterator[tuple[str, str]]:
+            edges = self.children.get(parent, ())
+            return ((child, hierarchy) for child, hierarchy, start, end in edges if _holds(start, end, day))
 
-    def _first(self, code: str, day: str, rank: Mapping[str, int]) -> int:
-        """The rank of the hierarchy that places it on the day: the first in which it has a parent."""
-        held = (rank.get(hierarchy) for hierarchy, start, end in self.placed[code] if _holds(start, end, day))
-        return min(number for number in held if number is not None)
+        def placed(child: str) -> Iterator[str]:
+            return (hierarchy for hierarchy, start, end in self.placed[child] if _holds(start, end, day))
+
+        return frozenset({code} | below(code, downwards(self.kinds.get(code, "")), children, placed))
 
     def yours(self, caller: Principal, *, on: date) -> frozenset[str] | None:
         """The codes a caller may write for; None means any."""

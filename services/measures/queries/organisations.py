@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from services.measures.models import Organisation
 from services.measures.problems import UnknownOrganisation
 from services.measures.queries.moment import NOW, Moment, recorded
-from shared.contracts.hierarchies import HIERARCHY_OF, INHERITS, chain, downwards
+from shared.contracts.hierarchies import HIERARCHY_OF, LIES_BY, chain, downwards
 from shared.principal import Principal
 
 Basis = Literal["as_was", "as_is_now"]
@@ -148,7 +148,7 @@ def ancestors(session: Session, of: Place, when: Moment = NOW) -> list[str]:
     )
     steps = {(row.child, row.hierarchy): (row.parent, _NEARNESS.get(row.kind, 0)) for row in rows}
     nearness = dict(steps.values())
-    above = {code for way in INHERITS for code in chain(of.code, way, lambda *step: steps.get(step, (None,))[0])}
+    above = {code for way in LIES_BY for code in chain(of.code, way, lambda *step: steps.get(step, (None,))[0])}
     found = sorted(above - {of.code, ENGLAND}, key=lambda code: (nearness[code], code))
     return found + ([] if of.code == ENGLAND else [ENGLAND])
 

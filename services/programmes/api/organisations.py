@@ -95,12 +95,24 @@ def list_members(
     at: Day,
     known_at: KnownAt = None,
     kind: Kind = None,
+    step: Annotated[
+        sent.HierarchyName | None,
+        Query(alias="hierarchy", description="By this hierarchy: icb is where published files place a trust."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """The organisations that lay within one on a day, each once, in order of their code."""
     rows = queries.organisations.listed(
-        session, hierarchy, at=at, after=last_id(cursor), limit=limit, kind=kind, within=code, known_at=known_at
+        session,
+        hierarchy,
+        at=at,
+        after=last_id(cursor),
+        limit=limit,
+        kind=kind,
+        within=code,
+        step=step,
+        known_at=known_at,
     )
     stamp = queries.stamp(session, queries.organisations.KIND, known_at=known_at) | {"at": at}
     return answer_page(request, rows, limit=limit, key=lambda row: [row["code"]], stamp=stamp)

@@ -26,6 +26,9 @@ def code_of(hierarchy: Hierarchy, identifier: str) -> str:
     return code
 
 
+_SHOWN = ("provider", "icb", "system", "psc", "region")
+
+
 def one(
     session: Session, hierarchy: Hierarchy, identifier: str, *, at: date, known_at: datetime | None = None
 ) -> dict[str, Any]:
@@ -33,7 +36,9 @@ def one(
     code = code_of(hierarchy, identifier)
     row = session.scalars(select(Organisation).where(Organisation.known(known_at), Organisation.code == code)).one()
     edges = select(Edge).where(Edge.known(known_at), Edge.child == code).order_by(Edge.hierarchy, Edge.start, Edge.id)
-    within = {step: hierarchy.organisations.parent(code, step, at) for step in ("provider", "icb", "psc", "region")}
+    within = {step: hierarchy.organisations.parent(code, step, at) for step in _SHOWN}
+    if within["system"] == within["icb"]:
+        del within["system"]
     return {
         **shown(row, at),
         "at": at,
@@ -72,16 +77,18 @@ def listed(
     limit: int,
     kind: str | None = None,
     within: str | None = None,
+    step: str | None = None,
     q: str | None = None,
     known_at: datetime | None = None,
 ) -> list[dict[str, Any]]:
     """The organisations open on the day in order of their code, from `after` on: one more than `limit`.
 
-    `within` (any identifier) keeps to those that lay within one on the day, `q` to those whose name or code holds
+    `within` (any identifier) keeps to those that lay within one on the day (by the hierarchy `step`, if that is not
+    the one it stands at the top of), `q` to those whose name or code holds
     words that begin so, or that have it as an identifier.
     """
     if within is not None:
-        codes = hierarchy.members(code_of(hierarchy, within), at, kind)
+        codes = hierarchy.members(code_of(hierarchy, within), at, kind, step)
         if q is None:
             first = bisect_right(codes, after) if after is not None else 0
             return _rows(session, codes[first : first + limit + 1], at, known_at)

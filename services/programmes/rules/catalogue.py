@@ -98,6 +98,7 @@ def _organisations(folder: Traversable) -> list[Organisation]:
         hins=_table(folder, "hins.csv"),
         trusts=_table(folder, "trusts.csv"),
         successors=_table(folder, "org_successors.csv"),
+        systems=_table(folder, "systems.csv"),
     )
 
 

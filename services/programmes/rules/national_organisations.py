@@ -32,15 +32,19 @@ def national_organisations(
     hins: Sequence[Row],
     trusts: Sequence[Row],
     successors: Sequence[Row],
+    systems: Sequence[Row],
 ) -> list[Organisation]:
-    """Every organisation of the tables, `ENGLAND` first, with its dated edges and its successors."""
+    """Every organisation of the tables, `ENGLAND` first, with its dated edges and its successors.
+
+    `systems` are the trusts that work in another system than that of their registered address.
+    """
     icb_table = {row["code"]: row for row in icbs}
     return [
         Organisation(code=ENGLAND, name="England", kind="national", source="the whole"),
         *map(_region, regions),
         *map(_hin, hins),
         *(_icb(row, hins) for row in icbs),
-        *(_trust(row, icb_table, successors) for row in trusts),
+        *(_trust(row, icb_table, successors, systems) for row in trusts),
     ]
 
 
@@ -118,13 +122,14 @@ def _footprints(icb: str, hins: Sequence[Row], column: str) -> str:
     return next((hin["code"] for hin in hins if icb in _listed(hin[column])), "")
 
 
-def _trust(row: Row, icbs: Mapping[str, Row], successors: Sequence[Row]) -> Organisation:
+def _trust(row: Row, icbs: Mapping[str, Row], successors: Sequence[Row], systems: Sequence[Row]) -> Organisation:
     opened, closed = _day(row["opened"]), _day(row["closed"])
     end = _after(closed)
     then = row["icb_2025"] or (row["icb_2026"] if _began_before_merger(icbs[row["icb_2026"]]) else "")
     region_then = icbs[then]["region"] if then else row["region"]
     started = max(opened or ICBS_BEGAN, ICBS_BEGAN)
     succession = next((one for one in successors if one["code"] == row["code"]), None)
+    system = next((one for one in systems if one["organisation"] == row["code"]), None)
     return Organisation(
         code=row["code"],
         name=friendly(row["name"]),
@@ -134,17 +139,22 @@ def _trust(row: Row, icbs: Mapping[str, Row], successors: Sequence[Row]) -> Orga
         edges=(
             *_before_and_after(region_then, row["region"], "region", None, end),
             *_before_and_after(then, row["icb_2026"], "icb", started, end),
+            *([_within_system(system, end)] if system else []),
             *([Edge(parent=row["psc"], hierarchy="psc", end=end)] if row["psc"] else []),
         ),
         successions=_successions(succession) if succession else (),
-        attributes=_trust_attributes(row, succession, successors, icbs),
+        attributes=_trust_attributes(row, succession, successors, icbs, system),
         source=row["source"],
         unverified=_yes(row["unverified"]),
     )
 
 
+def _within_system(system: Row, end: date | None) -> Edge:
+    return Edge(parent=system["system"], hierarchy="system", start=_day(system["start"]), end=end)
+
+
 def _trust_attributes(
-    row: Row, succession: Row | None, successors: Sequence[Row], icbs: Mapping[str, Row]
+    row: Row, succession: Row | None, successors: Sequence[Row], icbs: Mapping[str, Row], system: Row | None
 ) -> dict[str, object]:
     moved = row["icb_2025"] not in ("", row["icb_2026"]) and not icbs[row["icb_2025"]]["closed"]
     earlier = [one for one in successors if row["code"] in _listed(one["successors"])]
@@ -160,7 +170,12 @@ def _trust_attributes(
             "predecessors": [one["code"] for one in earlier],
             "succession_note": succession["note"] if succession else "",
             "icb_note": "moved between the ODS files of 2025 and 2026: the day is not known" if moved else "",
-            "unverified": [*FROM_MEMORY, *(["icb"] if moved else [])],
+            "system_note": system["source"] if system else "",
+            "unverified": [
+                *FROM_MEMORY,
+                *(["icb"] if moved else []),
+                *(["system"] if system and _yes(system["unverified"]) else []),
+            ],
         }
     )
 

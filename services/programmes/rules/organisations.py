@@ -1,7 +1,7 @@
 """Questions about organisations at a date: who belonged to what, what became of whom. Pure values, no clock.
 
-A hierarchy (`icb`, `region`, `psc`, `provider`, `national`) is a set of dated edges from an organisation to its
-parent. At any date an organisation has at most one parent of its own in a hierarchy. Where it has none it inherits one
+A hierarchy (`icb`, `system`, `region`, `psc`, `provider`, `national`) is a set of dated edges from an organisation to
+its parent. At any date one has at most one parent of its own in a hierarchy. Where it has none it inherits one
 (`shared.contracts.hierarchies`): a site sits in the ICB and the footprint of its trust, a care home in the region of
 its ICB. So on any day everything has one place in each hierarchy, and a total over members counts each of them once.
 """
@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
-from shared.contracts.hierarchies import INHERITS, chain, followed
+from shared.contracts.hierarchies import INHERITS, LIES_BY, below, chain, downwards, followed
 from shared.contracts.programmes import Edge, Name, Override, Succession
 
 HIERARCHIES = tuple(INHERITS)
@@ -88,7 +88,15 @@ class Organisations:
         One hierarchy is a chain (a site, its trust, the trust's group); without one, every hierarchy is followed.
         """
         ways = HIERARCHIES if hierarchy is None else (hierarchy,)
-        return tuple((way, above) for way in ways for above in self._chain(code, way, at))
+        found: dict[str, str] = {}
+        for way in ways:
+            for above in self._chain(code, way, at):
+                found.setdefault(above, way)
+        return tuple((way, above) for above, way in found.items())
+
+    def above(self, code: str, at: date) -> frozenset[str]:
+        """Everything that it lies within on that day: those of which it is one of the `members`."""
+        return frozenset(above for way in LIES_BY for above in self._chain(code, way, at))
 
     def _chain(self, code: str, hierarchy: str, at: date) -> tuple[str, ...]:
         return chain(code, hierarchy, lambda one, way: self._own(one, way, at))
@@ -96,12 +104,10 @@ class Organisations:
     def members(self, code: str, at: date, *, kind: str | None = None, hierarchy: str | None = None) -> tuple[str, ...]:
         """The codes of all that lay within it on that day and were open, sorted, each once.
 
-        `hierarchy` keeps to one hierarchy (without it: within in any); `kind` keeps to one kind of organisation.
+        `hierarchy` asks about another than the one it stands at the top of; `kind` keeps to one kind of organisation.
         """
-        ways = {edge.hierarchy for _, edge in self._children.get(code, ())}
-        if hierarchy is not None:
-            ways &= {hierarchy}
-        found = {one for way in ways for one in self._below(code, at, way)}
+        ways = downwards(self.by_code[code].kind if code in self.by_code else "")
+        found = self._below(code, at, ways if hierarchy is None else followed(hierarchy))
         return tuple(sorted(one for one in found if self._wanted(one, at, kind)))
 
     def successors(self, code: str) -> tuple[Succession, ...]:
@@ -146,27 +152,24 @@ class Organisations:
         one = self.by_code[code]
         return one.exists(at) and kind in (None, one.kind)
 
-    def _below(self, code: str, at: date, hierarchy: str) -> set[str]:
-        """Everything placed within it in the hierarchy on that day: `chain`, read downwards."""
-        rank = {way: number for number, way in enumerate(followed(hierarchy))}
-        found, waiting = {code}, [code]
-        while waiting:
-            for child, edge in self._children.get(waiting.pop(), ()):
-                number = rank.get(edge.hierarchy)
-                if number is None or child in found or not _holds(edge, at):
-                    continue
-                if number == 0 or not self._placed_before(child, number, rank, at):
-                    found.add(child)
-                    waiting.append(child)
-        return found - {code}
+    def _below(self, code: str, at: date, hierarchies: Iterable[str]) -> set[str]:
+        def children(parent: str) -> Iterator[tuple[str, str]]:
+            return ((child, edge.hierarchy) for child, edge in self._children.get(parent, ()) if _holds(edge, at))
 
-    def _placed_before(self, code: str, number: int, rank: Mapping[str, int], at: date) -> bool:
-        """Whether a hierarchy that is asked before this number places it on that day."""
-        edges = self._parents[code]
-        return len(edges) > 1 and any(rank.get(one.hierarchy, number) < number and _holds(one, at) for one in edges)
+        def placed(child: str) -> Iterator[str]:
+            edges = self._parents[child]
+            return (edge.hierarchy for edge in edges if len(edges) > 1 and _holds(edge, at))
+
+        return below(code, hierarchies, children, placed)
 
 
-PARENT_KINDS: Mapping[str, str] = {"icb": "icb", "region": "region", "psc": "hin", "national": "national"}
+PARENT_KINDS: Mapping[str, str] = {
+    "icb": "icb",
+    "system": "icb",
+    "region": "region",
+    "psc": "hin",
+    "national": "national",
+}
 """The kind of organisation that stands at the top of an edge; a provider may be of any kind."""
 
 

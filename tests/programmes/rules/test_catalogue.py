@@ -235,3 +235,12 @@ def test_a_file_that_is_not_toml_or_not_there_is_named(copy: Path) -> None:
 
 def test_reading_it_twice_gives_equal_values(national: Catalogue) -> None:
     assert catalogues.load() == national
+
+
+def test_oxleas_is_registered_in_one_icb_and_works_in_another(national: Catalogue) -> None:
+    registry, day = Organisations(national.organisations), NOVEMBER
+    assert registry.parent("RPG", "icb", day) == "QKS"
+    assert registry.parent("RPG", "system", day) == "QKK"
+    assert "RPG" in registry.members("QKK", day)
+    assert "RPG" not in registry.members("QKS", day)
+    assert "RPG" in registry.members("QKS", day, hierarchy="icb")
