@@ -40,6 +40,9 @@ ODS_KINDS: Mapping[str, str] = {
 HELD_BY_GROUP = ("site", "care_home")
 """The kinds of which the last column names the organisation they belong to."""
 
+OWN_PLACE: Mapping[str, tuple[str, ...]] = {"care_home": ("icb",)}
+"""Where such a kind lies by itself: a home in its own ICB, not that of the company it belongs to."""
+
 _CQC_NO_CARE_HOME = frozenset({"", "0"})
 _MOST_FAULTS = 20
 
@@ -151,7 +154,7 @@ def _ods(number: int, row: Row, kind: str) -> Iterator[Statement]:
     group = _cell(row, "gor_or_group")
     parents = {"region": _cell(row, "national_grouping"), "icb": _cell(row, "high_level_health_geography")}
     if kind in HELD_BY_GROUP:
-        parents = {"provider": group}
+        parents = {way: parents[way] for way in OWN_PLACE.get(kind, ())} | {"provider": group}
     attributes = {"postcode": _cell(row, "postcode"), "ods_icb": parents.get("icb", "")}
     yield Statement(
         code=_needed(row, "code").upper(),

@@ -101,3 +101,10 @@ def test_the_published_files_are_read_whole(name, layout, count):
     file = read_file(name, path.read_bytes())
 
     assert (file.layout, len(file.statements)) == (layout, count)
+
+
+def test_a_care_home_lies_in_its_own_icb_and_a_site_in_that_of_its_trust():
+    row = "V1,HOME,Y56,QRV,N1 1AA,20200401,,A1\n"
+    (home,) = read_file("ecarehomesite.csv", (ODS + row).encode()).statements
+    (site,) = read_file("ets.csv", (ODS + row).encode()).statements
+    assert (home.parents, site.parents) == ({"icb": "QRV", "provider": "A1"}, {"provider": "A1"})
