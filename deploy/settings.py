@@ -142,4 +142,5 @@ class Environment(BaseSettings):
             database_url=self.url("measures"),
             principal_key=self.secret(secrets.PRINCIPAL_PUBLIC),
             answers_kept_mb=self.measures_answers_kept_mb,
+            programmes_url=self.programmes_url,
         )

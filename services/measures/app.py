@@ -1,13 +1,14 @@
 """The HTTP side of measures."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from services.measures.api import ROUTERS
+from services.measures.queries.drafts import Drafts
 from services.measures.settings import MeasuresSettings
 from shared.answers import Edition, KeepAnswers
 from shared.contracts.windows import london_day
@@ -36,22 +37,24 @@ def create_app(settings: MeasuresSettings) -> FastAPI:
         today=lambda: london_day(now()),
         megabytes=settings.answers_kept_mb,
     )
-    kept = settings.answers_kept_mb > 0
-    return create_service(
+    kept, drafts = settings.answers_kept_mb > 0, Drafts(settings)
+    app = create_service(
         settings,
         database=database,
         routers=ROUTERS,
         counts=message_counts(database),
         description="Figures, charts and statistics.",
         middleware=[keep] if kept else [],
-        beside=partial(_listening, edition, kept),
+        beside=partial(_until_closed, drafts, edition if kept else None),
     )
+    app.state.drafts = drafts
+    return app
 
 
 @asynccontextmanager
-async def _listening(edition: Edition, kept: bool) -> AsyncIterator[None]:
-    if not kept:
-        yield
-        return
-    with edition.listening():
-        yield
+async def _until_closed(drafts: Drafts, edition: Edition | None) -> AsyncIterator[None]:
+    try:
+        with nullcontext() if edition is None else edition.listening():
+            yield
+    finally:
+        drafts.close()

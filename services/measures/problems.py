@@ -9,6 +9,12 @@ class UnknownMeasure(Problem):
     status, slug = 404, "unknown-measure"
 
 
+class NoDraft(Problem):
+    """No draft of this measure is being worked on."""
+
+    status, slug = 404, "no-draft"
+
+
 class UnknownOrganisation(Problem):
     """There is no organisation with this code that the caller may see."""
 

@@ -171,3 +171,16 @@ def test_a_stranger_can_neither_draft_nor_enrol_there(published: Journey) -> Non
     enrolment = stranger.post("/v1/enrolments", json=joining)
 
     assert [draft.status_code, enrolment.status_code] == [403, 403]
+
+
+def test_a_draft_is_previewed_as_the_registry_has_it_by_those_who_may_see_it(published: Journey) -> None:
+    draft = {**MEASURE, "id": "east-harm-again", "version": "1.0.0", "name": "Falls that hurt, again"}
+    published.as_("psc").post("/v1/measures", draft)
+
+    kept = published.http("psc").post("/v1/measures/east-harm-again/preview").json()
+    sent = published.http("psc").post("/v1/measures/east-harm-again/preview", json=draft).json()
+    nobody = published.http("home-manager").post("/v1/measures/east-harm-again/preview")
+
+    assert kept == sent
+    assert kept["cells"]["added"] > 0
+    assert (nobody.status_code, nobody.json()["type"]) == (404, "/problems/no-draft")

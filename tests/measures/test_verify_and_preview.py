@@ -110,3 +110,8 @@ def test_the_figures_of_others_are_counted_but_not_shown(served: Served) -> None
                                 headers=served.as_("public", scopes=WRITER)).json()  # fmt: skip
     assert answer["cells"]["changed"] > 0
     assert (answer["changes"], answer["changes_total"]) == ([], 0)
+
+
+def test_without_a_draft_in_the_body_and_without_a_registry_there_is_none(served: Served) -> None:
+    answer = served.client.post("/v1/measures/preterm/preview", headers=served.as_(scopes=WRITER))
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/no-draft")
