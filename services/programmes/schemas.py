@@ -8,6 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 OdsCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+OrganisationKind = Literal[
+    "national", "region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice"
+]
+MeasureKind = Literal["process", "outcome", "balancing", "data-quality"]
+MeasureStatus = Literal["live", "retired", "draft"]
+ProgrammeStatus = Literal["active", "closed"]
+TargetStatus = Literal["active", "met", "missed", "lapsed", "superseded"]
 Stage = Literal["aware", "engaged", "testing", "implementing", "embedded"]
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]

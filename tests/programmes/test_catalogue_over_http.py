@@ -158,6 +158,25 @@ def test_measures_can_be_asked_for_by_programme_and_kind(national):
     assert all((item["programme"], item["kind"]) == ("matneosip", "outcome") for item in items)
 
 
+@pytest.mark.parametrize(
+    ("asked", "named", "known"),
+    [
+        ("measures?kind=outcomes", "kind", "outcome"),
+        ("measures?status=published", "status", "live"),
+        ("programmes?status=open", "status", "active"),
+        ("targets?status=open", "status", "missed"),
+        ("organisations?kind=hospital", "kind", "trust"),
+        ("organisations/ENGLAND/members?kind=hospital", "kind", "trust"),
+    ],
+)
+def test_a_value_there_is_not_is_refused_with_those_there_are(national, asked, named, known):
+    answer = national.ask("GET", f"/v1/{asked}")
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == named
+    assert f"'{known}'" in error["message"]
+
+
 def test_before_the_catalogue_was_loaded_nothing_was_known(national):
     assert national.get("/v1/measures?known_at=2026-04-30T00:00:00Z")["items"] == []
 

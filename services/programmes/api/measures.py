@@ -33,8 +33,8 @@ def list_measures(
     session: Session,
     known_at: KnownAt = None,
     programme: Annotated[str | None, Query(description="Only measures of this programme.")] = None,
-    kind: Annotated[str | None, Query(description="process, outcome, balancing or data-quality.")] = None,
-    status: Annotated[str | None, Query(description="live, retired or draft.")] = None,
+    kind: Annotated[schemas.MeasureKind | None, Query(description="Only measures of this kind.")] = None,
+    status: Annotated[schemas.MeasureStatus | None, Query(description="Only those in this state.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

@@ -31,7 +31,7 @@ OneOrMany = Annotated[
     Annotated[sent.OrganisationSent, Tag("one")] | Annotated[list[sent.OrganisationSent], Tag("many")],
     Discriminator(lambda body: "many" if isinstance(body, list) else "one"),
 ]
-Kind = Annotated[str | None, Query(description="Only this kind: region, icb, hin, trust, site, care_home, ...")]
+Kind = Annotated[schemas.OrganisationKind | None, Query(description="Only organisations of this kind.")]
 
 
 @router.get("", response_model=schemas.Organisations)

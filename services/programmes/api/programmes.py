@@ -35,7 +35,7 @@ def list_programmes(
     _: MayRead,
     session: Session,
     known_at: KnownAt = None,
-    status: Annotated[str | None, Query(description="Only programmes in this state.")] = None,
+    status: Annotated[schemas.ProgrammeStatus | None, Query(description="Only programmes in this state.")] = None,
     organisation: Annotated[str | None, Query(description="Only programmes of this organisation.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -65,7 +65,7 @@ def list_targets(
     known_at: KnownAt = None,
     programme: Annotated[str | None, Query(description="Only targets of this programme.")] = None,
     measure: Annotated[str | None, Query(description="Only targets of this measure.")] = None,
-    status: Annotated[str | None, Query(description="active, met, missed, lapsed or superseded.")] = None,
+    status: Annotated[schemas.TargetStatus | None, Query(description="Only targets in this state.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
