@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -34,27 +35,50 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def new_database(postgres: Postgres) -> NewDatabase:
-    """Make a fresh database: of a service, migrated, or an empty one (None); the answer is its SQLAlchemy address."""
-    made: set[str] = set()
+class Databases:
+    """Fresh databases on one server, copies of migrated templates; the next copy is made while a test uses this one."""
 
-    def create(name: str, template: str) -> None:
-        with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._templates: set[str] = set()
+        self._coming: dict[str | None, Future[SecretStr]] = {}
+        self._ahead = ThreadPoolExecutor(max_workers=1)
+
+    def new(self, service: str | None) -> SecretStr:
+        """A database of a service, migrated, or an empty one (None); the answer is its SQLAlchemy address."""
+        if service is not None and service not in self._templates:
+            self._add_template(service)
+            return self._copy(service)
+        coming = self._coming.get(service)
+        self._coming[service] = self._ahead.submit(self._copy, service)
+        return coming.result() if coming is not None else self._copy(service)
+
+    def close(self) -> None:
+        self._ahead.shutdown()
+
+    def _add_template(self, service: str) -> None:
+        assert service in SCRIPTS
+        self._create(f"template_{service}", "template0")
+        migrate(service, SecretStr(service_url(self._postgres.server_url, f"template_{service}")))
+        self._templates.add(service)
+
+    def _copy(self, service: str | None) -> SecretStr:
+        name = f"{service or 'empty'}_{next(_numbers)}"
+        self._create(name, f"template_{service}" if service else "template0")
+        return SecretStr(service_url(self._postgres.server_url, name))
+
+    def _create(self, name: str, template: str) -> None:
+        with psycopg.connect(self._postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as connection:
             statement = sql.SQL("create database {} template {}")
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
-    def new(service: str | None) -> SecretStr:
-        if service is not None and service not in made:
-            assert service in SCRIPTS
-            create(f"template_{service}", "template0")
-            migrate(service, SecretStr(service_url(postgres.server_url, f"template_{service}")))
-            made.add(service)
-        name = f"{service or 'empty'}_{next(_numbers)}"
-        create(name, f"template_{service}" if service else "template0")
-        return SecretStr(service_url(postgres.server_url, name))
 
-    return new
+@pytest.fixture(scope="session")
+def new_database(postgres: Postgres) -> Iterator[NewDatabase]:
+    """Make a fresh database: of a service, migrated, or an empty one (None)."""
+    databases = Databases(postgres)
+    yield databases.new
+    databases.close()
 
 
 @pytest.fixture(scope="session")
