@@ -21,18 +21,21 @@ SERVICES = ("programmes", "measures", "ingest")
 
 
 class Kind(NamedTuple):
-    """A worker: its module, the database it works on, whether it is on the bus, and what else it is told."""
+    """A worker: its module, the database it works on, whether it is on the bus, what else it is told, and what there
+    makes it."""
 
     module: str
     database: str
     on_bus: bool = True
     told: Callable[[Environment], Mapping[str, Any]] = lambda _: {}
+    made_by: str = "create_worker"
 
 
 WORKERS: Mapping[str, Kind] = {
     "programmes": Kind("services.programmes.worker", "programmes"),
     "ingest": Kind("services.ingest.worker", "ingest"),
     "measures": Kind("services.measures.worker", "measures"),
+    "judge": Kind("services.measures.worker", "measures", on_bus=False, made_by="create_judge"),
     "gateway": Kind("gateway.worker", "gateway"),
     "webhooks": Kind("gateway.live.webhooks.worker", "gateway", on_bus=False, told=Environment.webhooks),
 }
@@ -58,6 +61,6 @@ def protocol(name: str) -> Protocol:
 def create_worker(name: str, environment: Environment, bus: Callable[[], Bus]) -> Worker:
     """The worker of that name; `bus` is asked for only if it is on it."""
     kind = WORKERS[name]
-    create = import_module(kind.module).create_worker
+    create = getattr(import_module(kind.module), kind.made_by)
     on = (bus(),) if kind.on_bus else ()
     return cast("Worker", create(environment.url(kind.database), *on, **kind.told(environment)))

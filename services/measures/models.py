@@ -146,6 +146,17 @@ class Signal(Base):
     resolved_at: Mapped[datetime | None]
 
 
+class Unjudged(Base):
+    """Figures of an organisation that moved, of some measures (all, if none is named): the charts of the aggregates it
+    is in are still to be judged. Rows are only ever added and taken away, so that nobody waits for anybody."""
+
+    __tablename__ = "unjudged"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    organisation: Mapped[str] = mapped_column(Text)
+    measures: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
 class QuarantinedReturn(Recorded, Base):
     """A return of which rows were sent, every one was rejected, and of which nothing stood."""
 

@@ -20,7 +20,8 @@ HOUR_SECONDS = 3600.0
 class Worker:
     """Everything a service does without being asked over HTTP: relay its outbox, apply what others published, chores.
 
-    `endings` are done when it closes. With nothing to do it looks again after `idle_seconds`.
+    `endings` are done when it closes. With nothing to do it looks again after `idle_seconds`. `run` works for no more
+    than that `share` of the time: after a long step it rests, and what waits meanwhile is done together.
     """
 
     service: str
@@ -30,6 +31,7 @@ class Worker:
     endings: Sequence[Callable[[], None]] = ()
     heartbeat: Path | None = None
     idle_seconds: float = 0.05
+    share: float = 1.0
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def step(self, *, seconds: float = 0.0) -> int:
@@ -56,6 +58,7 @@ class Worker:
         """Step until `stop`. A failure is logged and tried again after a pause that grows to ten seconds."""
         pause = 0.1
         while not self._stop.is_set():
+            began = time.monotonic()
             try:
                 moved = self.step(seconds=self.idle_seconds)
             except Exception as error:
@@ -68,6 +71,8 @@ class Worker:
                 self.heartbeat.touch()
             if not moved and self.consumer is None:
                 self._stop.wait(self.idle_seconds)
+            elif self.share < 1.0:
+                self._stop.wait((time.monotonic() - began) * (1.0 / self.share - 1.0))
 
     def stop(self) -> None:
         """Ask `run` to end after the step under way."""

@@ -3,9 +3,12 @@
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from services.measures.commands import judge_aggregates
+from shared.contracts.measures import SignalDetected
 from shared.contracts.programmes import AnnotationSet
 from tests.measures.builders import NOW, a_measure, an_organisation, monthly
 from tests.measures.conftest import Served
@@ -18,15 +21,14 @@ def signals(served: Served, **asked: Any) -> list[tuple[str, ...]]:
     return [(item["measure"], item["period"], item["variation"], item["state"]) for item in items]
 
 
-def told(served: Served) -> list[tuple[str, str]]:
+def everything_told(served: Served) -> list[SignalDetected]:
     with served.database.session() as session:
-        rows = session.execute(
-            text(
-                "select convert_from(body, 'utf8')::jsonb as one from outbox "
-                "where topic like 'measures.signals%' order by position"
-            )
-        )
-        return [(row.one["variation"], row.one["state"]) for row in rows]
+        rows = session.execute(text("select body from outbox where topic like 'measures.signals%' order by position"))
+        return [msgspec.json.decode(bytes(row.body), type=SignalDetected) for row in rows]
+
+
+def told(served: Served) -> list[tuple[str, str]]:
+    return [(one.variation, one.state) for one in everything_told(served)]
 
 
 def set_up(served: Served, *more: Any) -> None:
@@ -83,7 +85,7 @@ def test_a_budget_of_false_alarms_leaves_out_what_chance_would_tell_too_often(se
     assert rules() == {"outside", "shift"}
     assert rules(budget=0.02) == {"outside"}
     told_of = served.read("/v1/signals", within="QUE", budget=0.02)["false_alarms"]
-    assert (told_of["charts"], told_of["rules"]) == (2, ["trend", "two_of_three", "outside"])
+    assert (told_of["charts"], told_of["rules"]) == (3, ["trend", "two_of_three", "outside"])
     assert 0 < told_of["expected_false_alarms"] <= 0.02
     assert served.get("/v1/signals", within="QUE", budget=-1).status_code == 422
 
@@ -139,3 +141,101 @@ def test_those_who_listen_are_told_whether_the_public_may_be(served: Served, cou
             text("select convert_from(body, 'utf8')::jsonb as one from outbox where topic like 'measures.signals%'")
         )
         assert [(row.one["state"], row.one["small"]) for row in rows] == [("detected", small), ("resolved", small)]
+
+
+def as_an_icb(served: Served, *codes: str, **definition: Any) -> None:
+    """An ICB of these trusts, and the worker that judges it has nothing to do."""
+    within = {"QUE": ("icb", None, None)}
+    served.hear(
+        a_measure(version="2.0.0", **definition),
+        an_organisation("QUE", kind="icb", within={"ENGLAND": ("national", None, None)}),
+    )
+    served.hear(*(an_organisation(code, within=within) for code in codes))
+
+
+def judge(served: Served) -> int:
+    with served.database.session() as session:
+        return judge_aggregates(session)
+
+
+def test_an_icb_signals_where_none_of_its_trusts_does(served: Served) -> None:
+    as_an_icb(served, "RGT", "RGN")
+    rise = [23.0] * 8
+    for code in ("RGT", "RGN"):
+        shaken = [one + (3 if (n % 2) == (code == "RGT") else -3) for n, one in enumerate([*[20.0] * 10, *rise])]
+        served.hear_together(monthly(shaken, denominator=1000, organisation=code))
+    assert judge(served) > 0
+    assert signals(served) == signals(served, organisation="RGN") == []
+    (item,) = served.read("/v1/signals", organisation="QUE")["items"]
+    chart = served.read("/v1/charts/preterm/QUE")
+    assert (item["variation"], item["rule"]) == (chart["variation"], chart["points"][-1]["rule"])
+    assert item["variation"] == "concern_high"
+
+
+def test_an_aggregate_is_told_once_resolved_by_itself_and_judged_only_when_figures_move(served: Served) -> None:
+    as_an_icb(served, "RGT")
+    served.hear_together(monthly([*QUIET, 60]))
+    assert (judge(served) > 0, judge(served)) == (True, 0)
+    served.hear_together(monthly([61]))
+    judge(served)
+    served.hear_together(monthly([20]))
+    judge(served)
+    assert signals(served, organisation="QUE") == [("preterm", "2026-06", "concern_high", "resolved")]
+    told_of = [(one.organisation, one.state) for one in everything_told(served)]
+    assert [state for code, state in told_of if code == "QUE"] == ["detected", "resolved"]
+    assert [state for code, state in told_of if code == "ENGLAND"] == ["detected", "resolved"]
+
+
+def test_a_month_for_which_few_have_sent_is_not_judged_until_most_have(served: Served) -> None:
+    as_an_icb(served, "RGT", "RGN", denominator=None, unit="count", chart="c", disclosure="none")
+    steady = [value * 5 for value in QUIET]
+    served.hear_together(monthly([*steady, 100], denominator=None))
+    served.hear_together(monthly([*steady, 100], denominator=None, organisation="RGN")[:-1])
+    judge(served)
+    assert signals(served, organisation="QUE") == []
+
+    served.hear_together(monthly([400], denominator=None, organisation="RGN"))
+    judge(served)
+    assert [one[1:3] for one in signals(served, organisation="QUE")] == [("2026-06", "concern_high")]
+
+
+def test_an_organisation_that_moves_has_its_old_and_its_new_aggregate_judged_again(served: Served) -> None:
+    as_an_icb(served, "RGT")
+    served.hear_together(monthly([*QUIET, 60]))
+    judge(served)
+    served.hear(an_organisation("QWE", kind="icb"), an_organisation("RGT", within={"QWE": ("icb", None, None)}))
+    judge(served)
+    assert [one[3] for one in signals(served, organisation="QUE")] == ["resolved"]
+    assert [one[3] for one in signals(served, organisation="QWE")] == ["detected"]
+
+
+@pytest.mark.parametrize(("usual", "seen"), [([one // 8 for one in QUIET], 0), (QUIET, 1)])
+def test_the_public_is_told_of_an_aggregate_only_what_its_own_chart_says(
+    served: Served, usual: list[float], seen: int
+) -> None:
+    as_an_icb(served, "RGT", "RGN")
+    for code in ("RGT", "RGN"):
+        served.hear_together(monthly([*usual, 60], organisation=code))
+    judge(served)
+    assert len(signals(served, organisation="QUE")) == 1
+    assert len(signals(served, organisation="QUE", who=served.as_("public"))) == seen
+
+
+def test_the_budget_of_false_alarms_counts_the_charts_of_aggregates(served: Served) -> None:
+    as_an_icb(served, "RGT", "RGN")
+    for code in ("RGT", "RGN"):
+        served.hear_together(monthly([*QUIET, 60], organisation=code))
+    judge(served)
+    assert served.read("/v1/signals", within="QUE", budget=1)["false_alarms"]["charts"] == 3
+    assert served.read("/v1/signals", organisation="QUE", budget=1)["false_alarms"]["charts"] == 1
+
+
+def test_a_step_change_accepted_for_an_aggregate_ends_its_signal(served: Served) -> None:
+    as_an_icb(served, "RGT")
+    served.hear_together(monthly([*QUIET[:5], *[value * 2 for value in QUIET[:13]]]))
+    judge(served)
+    served.hear(AnnotationSet(id="s", kind="step_change", organisation="QUE", measure="preterm", on=date(2025, 6, 1),
+                              text="A new pathway", set_at=NOW))  # fmt: skip
+    judge(served)
+    assert [one[3] for one in signals(served, organisation="QUE")] == ["resolved"]
+    assert [one[3] for one in signals(served)] == ["detected"]

@@ -1,5 +1,6 @@
 """The only writes: adopting what the registry published, applying returns, recomputing cells; and their rehearsals."""
 
+from services.measures.commands.aggregates import judge_aggregates
 from services.measures.commands.preview import preview
 from services.measures.commands.registry import (
     adopt_annotations,
@@ -20,6 +21,7 @@ __all__ = [
     "adopt_organisations",
     "adopt_targets",
     "apply_returns",
+    "judge_aggregates",
     "note_quarantined",
     "preview",
     "rehearse",

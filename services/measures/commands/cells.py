@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from services.measures.commands import signals
+from services.measures.commands import aggregates, signals
 from services.measures.commands.book import Book, book
 from services.measures.commands.computing import Figures, Stretch, Touched, computed
 from services.measures.commands.copying import COLUMNS, lines
@@ -78,6 +78,9 @@ def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> int
         {one.organisation for one in touched},
         change=change,
         instant=instant,
+    )
+    aggregates.note_moved(
+        session, {organisation: measures for organisation, (measures, _) in moved.items() if measures}
     )
     submissions: dict[str, set[str]] = defaultdict(set)
     for organisation, submission in _submissions(session, touched):

@@ -1,18 +1,18 @@
 """Adopting what the registry published. A definition or a feed that is new moves every figure it touches."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.measures.commands import signals
+from services.measures.commands import aggregates, signals
 from services.measures.commands.cells import latest_change, recompute_measures
-from services.measures.models import Annotation, Definition, Edge, Feed, Organisation, Succession, Target
+from services.measures.models import Annotation, Cell, Definition, Edge, Feed, Organisation, Succession, Target
 from services.measures.queries.definitions import definitions_of
 from services.measures.rules.feeds import COUNTED
 from shared.contracts.programmes import (
@@ -71,7 +71,7 @@ def adopt_organisations(session: Session, events: Sequence[OrganisationChanged])
         ])
         for e in newest
     })  # fmt: skip
-    _record(session, Edge, "child", {
+    moved = _record(session, Edge, "child", {
         e.code: Said(e.recorded_at, [
             {"parent": edge.parent, "hierarchy": edge.hierarchy, "start": edge.start, "end": edge.end,
              "recorded_at": edge.recorded_at or e.recorded_at}
@@ -83,6 +83,13 @@ def adopt_organisations(session: Session, events: Sequence[OrganisationChanged])
         e.code: Said(e.recorded_at, [{"successor": one.successor, "on": one.on} for one in e.successions])
         for e in newest
     })  # fmt: skip
+    aggregates.note_moved(session, dict.fromkeys(_parents_with_figures(session, moved), ()))
+
+
+def _parents_with_figures(session: Session, moved: set[str]) -> Iterable[str]:
+    """What these lie within, or were said to, if there are figures of them."""
+    figures = exists().where(Cell.organisation == Edge.child, Cell.known_to.is_(None))
+    return session.scalars(select(Edge.parent).where(Edge.child.in_(moved), figures).distinct()) if moved else ()
 
 
 def adopt_targets(session: Session, events: Sequence[TargetSet]) -> None:
@@ -114,6 +121,7 @@ def _judge_again(session: Session, cut: Sequence[AnnotationSet]) -> None:
     known = definitions_of(session)
     everything = any(event.measure is None for event in cut)
     measures = set(known) if everything else {event.measure for event in cut if event.measure}
+    aggregates.note_moved(session, {code: [] if everything else measures for code in {one.organisation for one in cut}})
     change, places = latest_change(session), {event.organisation for event in cut}
     signals.judge(session, known, measures, places, change=change, instant=now())
 
@@ -128,17 +136,22 @@ class Said(NamedTuple):
     rows: Sequence[dict[str, Any]]
 
 
-def _record(session: Session, table: type[Recorded], owner: str, said: Mapping[str, Said]) -> None:
-    """Make these what is known of each owner: what is said again stays, what is not ends then, what is new begins."""
+def _record(session: Session, table: type[Recorded], owner: str, said: Mapping[str, Said]) -> set[str]:
+    """Make these what is known of each owner: what is said again stays, what is not ends then, what is new begins.
+
+    Gives the owners of whom anything changed.
+    """
     columns = table.__table__.columns  # type: ignore[attr-defined]
     content = [name for name in columns.keys() if name not in {*_OF_EVERY_ROW, owner}]  # noqa: SIM118
     known = select(*columns).where(table.known(None), columns[owner].in_(said))
     before: dict[str, dict[bytes, int]] = defaultdict(dict)
     for row in session.execute(known).mappings():
         before[row[owner]][_content(row, content)] = row["id"]
-    ended, begun = [], []
+    ended, begun, changed = [], [], set()
     for one, (at, rows) in said.items():
         wanted = {_content(row, content): row for row in rows}
+        if wanted.keys() != before[one].keys():
+            changed.add(one)
         ended += [(number, at) for key, number in before[one].items() if key not in wanted]
         begun += [{owner: one, "recorded_at": at, **row} for key, row in wanted.items() if key not in before[one]]
     if ended:
@@ -149,6 +162,7 @@ def _record(session: Session, table: type[Recorded], owner: str, said: Mapping[s
         )
     if begun:
         session.execute(insert(table), begun)
+    return changed
 
 
 _OF_EVERY_ROW = frozenset({"id", "recorded_at", "superseded_at"})

@@ -1,7 +1,8 @@
 """Signals: when figures move, the charts they are on are judged again; what begins, changes or ends is told.
 
-Only an organisation's own charts of the whole are judged. Nothing is said of a chart whose limits are trial limits, nor
-of points whose denominators are below the measure's minimum, which have no value.
+Charts of the whole are judged, an organisation's own at once; those of the aggregates it is in follow (`aggregates`).
+Nothing is said of a chart whose limits are trial limits, nor of points whose denominators are below the measure's
+minimum, which have no value.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.measures.models import Signal
-from services.measures.queries.organisations import Membership
+from services.measures.queries.organisations import Membership, places
 from services.measures.queries.wholes import Series, by_default_grain, step_changes, track, wholes
 from services.measures.rules.definitions import Definition
 from services.measures.rules.disclosure import policy
@@ -26,7 +27,7 @@ from shared.messaging.outbox import publish
 ORGANISATIONS_AT_ONCE = 1000
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What a chart says that signals."""
 
     period: str
@@ -45,17 +46,22 @@ def judge(
     change: int,
     instant: datetime,
 ) -> None:
-    """Judge the charts of the measures that moved, and those which signal, at these organisations, block by block."""
-    remaining = iter(sorted(organisations))
+    """Judge the charts of the measures that moved, and those which signal, at these organisations, block by block.
+
+    Aggregates among them have no figures of their own, and are left alone.
+    """
+    aggregates = {one.code for one in places(session, codes=organisations) if one.is_aggregate}
+    remaining = iter(sorted(set(organisations) - aggregates))
     while block := list(islice(remaining, ORGANISATIONS_AT_ONCE)):
-        standing = _standing(session, block)
+        standing = signals_of(session, block)
         measures = {*moved, *(measure for _, measure in standing)}
         known = {measure: definitions[measure] for measure in sorted(measures) if measure in definitions}
         found = _signals(session, known, block)
-        _keep(session, {key: one for key, one in standing.items() if key[1] in known}, found, change, instant)
+        keep(session, {key: one for key, one in standing.items() if key[1] in known}, found, change, instant)
 
 
-def _standing(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
+def signals_of(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
+    """The signals that stand at these organisations, by organisation and measure."""
     rows = session.execute(
         select(Signal.id, Signal.organisation, Signal.measure, Signal.period, Signal.variation, Signal.small).where(
             Signal.resolved_at.is_(None), Signal.organisation.in_(places)
@@ -64,10 +70,10 @@ def _standing(session: Session, places: Sequence[str]) -> dict[tuple[str, str], 
     return {(one.organisation, one.measure): one for one in rows}
 
 
-def _keep(
+def keep(
     session: Session,
     standing: Mapping[tuple[str, str], Any],
-    found: Mapping[tuple[str, str], _Found],
+    found: Mapping[tuple[str, str], Found],
     change: int,
     instant: datetime,
 ) -> None:
@@ -88,10 +94,8 @@ def _keep(
         )
 
 
-def _signals(
-    session: Session, definitions: Mapping[str, Definition], places: list[str]
-) -> dict[tuple[str, str], _Found]:
-    members = {code: [Membership(code, None, None)] for code in places}
+def _signals(session: Session, definitions: Mapping[str, Definition], codes: list[str]) -> dict[tuple[str, str], Found]:
+    members = {code: [Membership(code, None, None)] for code in codes}
     series = [
         one
         for one in by_default_grain(wholes(session, definitions, members), definitions)
@@ -101,17 +105,22 @@ def _signals(
         return {}
     steps = step_changes(session, sorted({one.place for one in series}), list(definitions))
     tracks = [track(one, definitions[one.measure], steps=steps.get((one.place, one.measure), ())) for one in series]
-    told = (_told(one, verdict, definitions) for one, verdict in zip(series, judged(tracks), strict=True))
-    return {(one.place, one.measure): found for one, found in zip(series, told, strict=True) if found is not None}
+    verdicts = zip(series, judged(tracks), strict=True)
+    told = {(one.place, one.measure): told_of(verdict, small=_small(one, definitions)) for one, verdict in verdicts}
+    return {key: one for key, one in told.items() if one is not None}
 
 
-def _told(one: Series, verdict: Judgement, definitions: Mapping[str, Definition]) -> _Found | None:
+def told_of(verdict: Judgement, *, small: bool) -> Found | None:
+    """What there is to tell of a chart, if it signals."""
     icons = verdict.icons
     if icons is None or verdict.period is None or icons.trial or icons.variation == "common_cause":
         return None
+    return Found(verdict.period, icons.variation, icons.rule, verdict.chart, small)
+
+
+def _small(one: Series, definitions: Mapping[str, Definition]) -> bool:
     below = policy(definitions[one.measure].disclosure).small_below
-    small = any(0 < count < below for count in (*one.numerators, *one.denominators) if count)
-    return _Found(verdict.period, icons.variation, icons.rule, verdict.chart, small)
+    return any(0 < count < below for count in (*one.numerators, *one.denominators) if count)
 
 
 def _resolved(
@@ -126,7 +135,7 @@ def _resolved(
             )  # fmt: skip
 
 
-def _begun(found: Mapping[tuple[str, str], _Found], change: int, instant: datetime) -> Iterator[SignalDetected]:
+def _begun(found: Mapping[tuple[str, str], Found], change: int, instant: datetime) -> Iterator[SignalDetected]:
     for (organisation, measure), one in sorted(found.items()):
         yield SignalDetected(
             organisation=organisation, measure=measure, period=one.period, variation=one.variation, rule=one.rule,

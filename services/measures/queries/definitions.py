@@ -18,7 +18,7 @@ _DIGESTS = text("""
         select distinct on (measure) * from definition
         where (cast(:measures as text[]) is null or measure = any(:measures))
         order by measure, recorded_at <= coalesce(cast(:at as timestamptz), 'infinity') desc,
-                 abs(extract(epoch from recorded_at - coalesce(cast(:at as timestamptz), now())))
+                 abs(extract(epoch from recorded_at - coalesce(cast(:at as timestamptz), now()))), id desc
     )
     select d.id, d.measure, md5(d.definition::text) || coalesce(string_agg(f.digest, '' order by f.feed), '') as digest
     from known d left join (

@@ -1,5 +1,6 @@
 """Signals that were found as figures arrived: those that stand, and those that have ended."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
@@ -56,7 +57,7 @@ def signals(
     if not sight.everything:
         exact = [one.code for one in places if sight.exact(one.code)]
         query = query.where(Signal.organisation.in_(exact) | Signal.small.is_(False) | Signal.measure.in_(open_to_all))
-    alarms = None if budget is None else afforded(_charts(session, places, known, asked.known_at), budget)
+    alarms = None if budget is None else afforded(_charts(session, places, known, asked), budget)
     if alarms is not None:
         query = query.where(Signal.rule.in_(alarms.rules))
     if after is not None:
@@ -72,20 +73,34 @@ def signals(
     return {**stated(session, asked, []), "false_alarms": None if alarms is None else asdict(alarms)}, items
 
 
-def _charts(session: Session, places: Sequence[Place], measures: Iterable[str], at: datetime | None) -> int:
-    """How many charts of these organisations and measures are long enough to signal."""
-    counted = driver(session).execute(
+def _charts(session: Session, places: Sequence[Place], measures: Iterable[str], asked: Asked) -> int:
+    """How many charts of these organisations and measures are long enough to signal.
+
+    An aggregate has one for each measure of which a member has one.
+    """
+    wholes = [one for one in places if one.is_aggregate]
+    members = organisations.members_of(session, wholes, basis="as_was", when=asked.when)
+    own = {one.code for one in places if not one.is_aggregate}
+    inside = {one.code for each in members.values() for one in each}
+    charts: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for code, measure, grain in _long_enough(session, own | inside, measures, asked.known_at):
+        charts[code].add((measure, grain))
+    together = (set().union(*(charts[one.code] for one in each)) for each in members.values())
+    return sum(len(charts[code]) for code in own) + sum(map(len, together))
+
+
+def _long_enough(
+    session: Session, codes: Iterable[str], measures: Iterable[str], at: datetime | None
+) -> Iterable[tuple[str, str, str]]:
+    return driver(session).execute(
         f"""
-        select count(*) from (
-            select 1 from cell where organisation = any(%(places)s) and measure = any(%(measures)s)
-               and strata[1] = '' and numerator[1] is not null and failed = '{{}}' and {known_then(at)}
-            group by organisation, measure, grain having count(*) > %(trial)s
-        ) long_enough
+        select organisation, measure, grain from cell
+        where organisation = any(%(codes)s) and measure = any(%(measures)s)
+          and strata[1] = '' and numerator[1] is not null and failed = '{{}}' and {known_then(at)}
+        group by organisation, measure, grain having count(*) > %(trial)s
         """,  # noqa: S608 - the condition is ours
-        {"places": [one.code for one in places], "measures": list(measures), "trial": TRIAL_POINTS, "at": at},
+        {"codes": list(codes), "measures": list(measures), "trial": TRIAL_POINTS, "at": at},
     )
-    (found,) = counted.fetchall()
-    return int(found[0])
 
 
 def _item(one: Signal, place: str, name: str | None, asked: Asked) -> dict[str, Any]:

@@ -23,7 +23,10 @@ from shared.db import driver
 
 
 class Series(NamedTuple):
-    """The figures of an organisation's measure in one grain, period by period; the lists are of one length."""
+    """The figures of an organisation's measure in one grain, period by period; the lists are of one length.
+
+    `senders` is how many organisations each figure is of.
+    """
 
     place: str
     measure: str
@@ -32,6 +35,7 @@ class Series(NamedTuple):
     numerators: list[float | None]
     denominators: list[float | None]
     provisional: list[bool]
+    senders: list[int]
 
 
 def wholes(
@@ -82,7 +86,7 @@ _OWN = (
     """
     select member.place, cell.measure, cell.grain, array_agg(cell.period order by cell.start),
            array_agg(cell.numerator[1] order by cell.start), array_agg(cell.denominator[1] order by cell.start),
-           array_agg(cell.provisional order by cell.start)
+           array_agg(cell.provisional order by cell.start), array_agg(1 order by cell.start)
 """
     + _CELLS
     + " group by 1, 2, 3"
@@ -93,10 +97,11 @@ _STRATA = "select member.place, cell.measure, cell.period, cell.strata, cell.num
 _SUMMED = "\n".join(
     [
         "select place, measure, grain, array_agg(period order by start), array_agg(numerator order by start),",
-        "array_agg(denominator order by start), array_agg(provisional order by start) from (",
+        "array_agg(denominator order by start), array_agg(provisional order by start),",
+        "array_agg(senders order by start) from (",
         "select member.place, cell.measure, cell.grain, cell.period, min(cell.start) as start,",
         "sum(cell.numerator[1]) as numerator, sum(cell.denominator[1]) as denominator,",
-        "bool_or(cell.provisional) as provisional",
+        "bool_or(cell.provisional) as provisional, count(*)::int as senders",
         _CELLS,
         "group by member.place, cell.measure, cell.grain, cell.period) summed group by 1, 2, 3",
     ]
