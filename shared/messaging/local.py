@@ -7,6 +7,7 @@ taken under a lock, so that a reader never passes a position that is still to be
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import orjson
 import psycopg
@@ -27,6 +28,18 @@ create table if not exists committed (
     reader text not null, topic text not null, position bigint not null, primary key (reader, topic)
 );
 """
+_DEALT_WITH = "old.position <= coalesce((select min(position) from committed where committed.topic = old.topic), 0)"
+_REPLACED = f"""
+delete from message old using topic, message newer
+where topic.name = old.topic and topic.compacted and newer.topic = old.topic and newer.key = old.key
+  and newer.position > old.position and {_DEALT_WITH}
+"""  # noqa: S608 - the condition is ours
+_PAST = f"""
+delete from message old using topic
+where topic.name = old.topic and not topic.compacted and {_DEALT_WITH}
+  and (old.headers ->> 'ce_time')::timestamptz < now() - %s
+"""  # noqa: S608 - the condition is ours
+KEPT = timedelta(days=7)
 _LOCK = 0x05_01_B0_0D
 _CHANNEL = "published"
 _POLL_BYTES = 16_000_000
@@ -47,20 +60,18 @@ class LocalBus:
         return psycopg.connect(self.url, autocommit=True)
 
     def ensure(self, topics: Sequence[Topic]) -> None:
-        """Note the topics, and drop from the compacted ones every message that a newer one of its key replaces."""
+        """Note the topics, and drop what every group has dealt with and nobody needs again.
+
+        Of a compacted topic that is each message which a newer one of its key replaces, of another what is a week old.
+        """
         with self._connect() as connection:
             for topic in topics:
                 connection.execute(
                     "insert into topic values (%s, %s) on conflict (name) do update set compacted = excluded.compacted",
                     (topic.name, topic.compacted),
                 )
-            connection.execute(
-                """delete from message old using topic, message newer
-                   where topic.name = old.topic and topic.compacted and newer.topic = old.topic
-                     and newer.key = old.key and newer.position > old.position
-                     and old.position <= coalesce(
-                         (select min(position) from committed where committed.topic = old.topic), 0)"""
-            )
+            connection.execute(_REPLACED)
+            connection.execute(_PAST, (KEPT,))
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Keep the messages, in order, in one transaction."""

@@ -1,5 +1,8 @@
 """What only the bus of the one-process platform does: one reader a group, compaction, surviving its database."""
 
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
 import psycopg
 import pytest
 
@@ -119,3 +122,21 @@ def test_of_a_compacted_topic_only_the_newest_of_each_key_stays(local_bus: Local
     assert bodies(newcomer.poll(limit=10, seconds=0)) == ["a2", "b1", "l1", "l2"]
     newcomer.close()
     reader.close()
+
+
+def test_of_another_topic_what_is_a_week_old_goes_once_every_group_has_dealt_with_it(local_bus: LocalBus) -> None:
+    local_bus.ensure([LOG])
+    old, new = ({"ce_time": (datetime.now(UTC) - timedelta(days=days)).isoformat()} for days in (8, 6))
+    local_bus.publish([
+        Message(topic=LOG.name, key="k", ordering_key="k", headers=headers, body=body)
+        for headers, body in ((old, b"old"), (new, b"new"))
+    ])  # fmt: skip
+    local_bus.ensure([LOG])
+    with closing(local_bus.subscribe("group", [LOG.name])) as reader:
+        assert bodies(reader.poll(limit=10, seconds=0)) == ["old", "new"]
+        reader.commit()
+
+    local_bus.ensure([LOG])
+
+    with closing(local_bus.subscribe("later", [LOG.name])) as reader:
+        assert bodies(reader.poll(limit=10, seconds=0)) == ["new"]
