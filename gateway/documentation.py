@@ -16,12 +16,13 @@ from gateway.explorer.reference import reference
 from gateway.openapi import Document, Documents, merged, operations
 from gateway.routes import GATEWAY, TABLE
 from gateway.settings import GatewaySettings
+from shared.caching import Tagged
 from shared.problems import MEDIA_TYPE, NotFound, Problem
 
 VERSION = version("psip")
 """Of everything: the distribution, the reference, the events and the clients."""
 ASYNCAPI = Path(shared.contracts.__file__).parent / "asyncapi.json"
-router = APIRouter(tags=["Documentation"])
+router = APIRouter(tags=["Documentation"], route_class=Tagged)
 
 
 @router.get("/", include_in_schema=False)

@@ -1,10 +1,13 @@
 """ETags: an answer names its content: a caller who has it already is told so, a writer who has another is stopped."""
 
 import hashlib
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 
 from shared.problems import Problem
 
@@ -39,6 +42,31 @@ def answer_with_etag(
     if request.method in ("GET", "HEAD") and names(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=fields)
     return Response(content, status_code=status, media_type=media_type, headers=fields)
+
+
+class Tagged(APIRoute):
+    """A route whose good answers to GET have an ETag, and are not sent to a caller who has them already.
+
+    For routes that answer with a model and not with `answer_with_etag`.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, its answer tagged."""
+        handle = super().get_route_handler()
+
+        async def tagged(request: Request) -> Response:
+            answer = await handle(request)
+            if request.method != "GET" or answer.status_code != 200 or isinstance(answer, StreamingResponse):
+                return answer
+            tag = etag(bytes(answer.body))
+            answer.headers["ETag"] = tag
+            answer.headers.setdefault("Cache-Control", "private, no-cache")
+            if not names(request.headers.get("If-None-Match"), tag):
+                return answer
+            kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+            return Response(status_code=304, headers=kept)
+
+        return tagged
 
 
 def demand_match(request: Request, body: Any) -> None:

@@ -19,6 +19,7 @@ from gateway.problems import TooManyRequests
 from gateway.routes import SCOPES
 from gateway.settings import GatewaySettings
 from shared import paging
+from shared.caching import Tagged
 from shared.db import Session
 from shared.principal import Principal, Requires, caller
 from shared.problems import problems
@@ -30,7 +31,7 @@ NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 BASIC_CHALLENGE = {"WWW-Authenticate": 'Basic realm="token"'}
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-router = APIRouter()
+router = APIRouter(route_class=Tagged)
 MayRead = Annotated[Principal, Depends(Requires("clients:read"))]
 MayWrite = Annotated[Principal, Depends(Requires("clients:write"))]
 MayAudit = Annotated[Principal, Depends(Requires("audit:read"))]

@@ -8,10 +8,11 @@ from pydantic import BaseModel, Field
 
 from gateway.conformance.checks import CHECKS, Ledger
 from gateway.problems import OnlyInTheSandbox
+from shared.caching import Tagged
 from shared.principal import Principal, caller
 from shared.problems import problems
 
-router = APIRouter(tags=["Conformance"])
+router = APIRouter(tags=["Conformance"], route_class=Tagged)
 EXAMPLE = {
     "client_id": "demo-trust",
     "ready": False,

@@ -1,6 +1,7 @@
 """Composites over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -31,7 +32,8 @@ def _ok(**data: Any) -> dict[str, Any]:
 def _answers(model: type[BaseModel], first: str, data: dict[str, Any], made_of: Sequence[Part]) -> dict[int | str, Any]:
     """The answers of a page in the reference, with an example of which one part is late."""
     held = {part.name: _ok(items=[], next_cursor=None) for part in made_of}
-    whole = {"complete": False, "parts": held | {first: _ok(**data), "matrix": LATE}}
+    stamp = {"as_of": "2026-10-13T09:00:00Z", "data_version": 4711}
+    whole = {"complete": False, **stamp, "parts": held | {first: _ok(**data), "matrix": LATE}}
     page = {"model": model, "description": "The page.", "content": {"application/json": {"example": whole}}}
     return {200: page, **problems(NotFound, PartMissing)}
 
@@ -86,4 +88,14 @@ def _answer(request: Request, named: dict[str, Fetched], *, complete: bool) -> R
         for name, one in named.items()
     }
     stands_on = orjson.dumps([(name, one.status, one.told, one.etag) for name, one in named.items()])
-    return answer_with_etag(request, {"complete": complete, "parts": held}, tag=etag(stands_on))
+    told = {"complete": complete, **_newest(named.values()), "parts": held}
+    return answer_with_etag(request, told, tag=etag(stands_on))
+
+
+def _newest(parts: Iterable[Fetched]) -> dict[str, Any]:
+    """What the page stands on: the newest of its parts, and a number that grows when any of theirs does."""
+    stamps = [one.data for one in parts if isinstance(one.data, dict)]
+    return {
+        "as_of": max((one["as_of"] for one in stamps if one.get("as_of")), key=datetime.fromisoformat, default=None),
+        "data_version": sum(one.get("data_version") or 0 for one in stamps),
+    }

@@ -1,5 +1,6 @@
 """What a page holds."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -43,6 +44,8 @@ class OrganisationPage(BaseModel):
     """All that the page of an organisation shows. `complete` is whether nothing is failed or late."""
 
     complete: bool
+    as_of: datetime | None = Field(description="Of the newest part.")
+    data_version: int = Field(description="Grows when that of a part does.")
     parts: OrganisationParts
 
 
@@ -50,4 +53,6 @@ class ProgrammePage(BaseModel):
     """All that the page of a programme shows. `complete` is whether nothing is failed or late."""
 
     complete: bool
+    as_of: datetime | None = Field(description="Of the newest part.")
+    data_version: int = Field(description="Grows when that of a part does.")
     parts: ProgrammeParts

@@ -94,6 +94,30 @@ def document(gateway):
     return gateway.http.get("/openapi.json").json()
 
 
+OWN = [
+    "/",
+    "/docs",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/problems",
+    "/problems/not-found",
+    "/.well-known/jwks.json",
+    "/v1/clients",
+    "/v1/clients/me",
+    "/v1/audit?event=token.refused",
+    "/v1/webhooks",
+]
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_what_one_has_already_is_not_sent_again(gateway, path):
+    bearer = gateway.client(scopes=("clients:read", "audit:read", "webhooks:read")).bearer
+    first = gateway.http.get(path, headers=bearer)
+    again = gateway.http.get(path, headers={**bearer, "If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert gateway.http.get(path, headers={**bearer, "If-None-Match": '"other"'}).content == first.content
+
+
 def test_the_gateways_own_addresses_are_in_the_document(document):
     assert document["openapi"].startswith("3.1")
     own = {row.path for row in TABLE if row.path.startswith(("/v1/clients", "/v1/audit", "/oauth2"))}

@@ -22,6 +22,7 @@ from gateway.live.problems import (
 from gateway.live.webhooks import commands, queries, schemas
 from gateway.live.webhooks.signatures import Signatures
 from shared import paging
+from shared.caching import Tagged
 from shared.db import Session
 from shared.principal import Principal, Requires
 from shared.problems import problems
@@ -29,7 +30,7 @@ from shared.problems import problems
 LARGEST_ID = 2**63 - 1
 LOOKING_UP_AT_ONCE = 4
 NOT_STORED = {"Cache-Control": "no-store"}
-router = APIRouter(tags=["Webhooks"])
+router = APIRouter(tags=["Webhooks"], route_class=Tagged)
 MayRead = Annotated[Principal, Depends(Requires("webhooks:read"))]
 MayWrite = Annotated[Principal, Depends(Requires("webhooks:write"))]
 WebhookId = Annotated[str, PathParameter(max_length=60, pattern="^[0-9a-zA-Z-]+$", examples=["0199b0c5-0000-7000"])]

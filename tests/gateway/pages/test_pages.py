@@ -127,6 +127,15 @@ def test_a_part_says_how_old_it_is_and_what_it_is(page: Page) -> None:
     assert parts["signals"]["etag"] != parts["matrix"]["etag"]
 
 
+def test_a_page_says_when_its_newest_part_was_true(page: Page) -> None:
+    page.services.told[MATRIX] = 200, {"as_of": "2026-01-01T00:00:00Z", "data_version": 7, "items": []}
+    page.services.told[RETURNS] = 200, {"as_of": "2026-02-01T00:00:00+00:00", "data_version": 35, "items": []}
+
+    told = page.get().json()
+
+    assert (told["as_of"], told["data_version"]) == ("2026-02-01T00:00:00+00:00", 42)
+
+
 def test_what_the_client_may_not_read_is_not_missing(page: Page) -> None:
     page.services.told[RETURNS] = 403, {"type": "/problems/forbidden", "title": "No."}
 
