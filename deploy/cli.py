@@ -21,6 +21,7 @@ from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Serving, configuration
 from deploy.settings import Environment
 from deploy.submitting import submit
+from deploy.token_keys import change_token_key
 from shared.messaging.kafka import KafkaBus
 from shared.telemetry import configure_logging
 
@@ -35,6 +36,7 @@ app.add_typer(measures, name="measures")
 app.command()(submit)
 app.command()(register)
 app.command(name="issuers")(check_issuers)
+app.command(name="token-key")(change_token_key)
 app.add_typer(organisations, name="organisations")
 out = Console()
 
@@ -68,7 +70,9 @@ def api(
     if service not in APPS:
         raise typer.BadParameter(f"there is no service {service!r}; choose one of {', '.join(APPS)}")
     with _last_words():
-        Serving(configuration(create_app(service, environment), host=host, port=port, protocol=protocol(service))).run()
+        serve = create_app(service, environment)
+        proxies = environment.proxy_networks.split()
+        Serving(configuration(serve, host=host, port=port, protocol=protocol(service), proxies=proxies)).run()
 
 
 @app.command()

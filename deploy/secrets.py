@@ -19,6 +19,7 @@ from shared.principal import new_key
 PRINCIPAL_PRIVATE = "principal.private.jwk"
 PRINCIPAL_PUBLIC = "principal.public.jwk"
 TOKEN_PRIVATE = "token.private.jwk"  # noqa: S105 - a file's name
+TOKEN_NEXT = "token.next.jwk"  # noqa: S105 - likewise; there only while the key is being changed
 PSEUDONYM = "pseudonym.key"
 WEBHOOKS = "webhooks.key"
 
@@ -40,12 +41,29 @@ def ensure(folder: Path) -> None:
         private, public = new_key()
         _write(folder / PRINCIPAL_PUBLIC, public)
         _write(folder / PRINCIPAL_PRIVATE, private)
-    if not (folder / TOKEN_PRIVATE).exists():
-        key = ECKey.generate_key("P-256", auto_kid=True)
-        _write(folder / TOKEN_PRIVATE, orjson.dumps(key.as_dict(private=True)).decode())
+    _ensure_token_key(folder / TOKEN_PRIVATE)
     for name in RANDOM:
         if not (folder / name).exists():
             _write(folder / name, secrets.token_hex(32))
+
+
+def ensure_next_token_key(folder: Path) -> None:
+    """Make the key that is to sign tokens next, if there is none yet."""
+    _ensure_token_key(folder / TOKEN_NEXT)
+
+
+def use_next_token_key(folder: Path) -> None:
+    """Put the next key in the place of the one that signs tokens. Raises SystemExit when there is none."""
+    try:
+        (folder / TOKEN_NEXT).replace(folder / TOKEN_PRIVATE)
+    except FileNotFoundError as error:
+        raise SystemExit(f"there is no next key: make it with `psip token-key next {folder}`") from error
+
+
+def _ensure_token_key(path: Path) -> None:
+    if not path.exists():
+        key = ECKey.generate_key("P-256", auto_kid=True)
+        _write(path, orjson.dumps(key.as_dict(private=True)).decode())
 
 
 def read(folder: Path, name: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -81,9 +81,17 @@ class _Announcing(Serving):
 
 
 def configuration(
-    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, protocol: Protocol = "httptools"
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    protocol: Protocol = "httptools",
+    proxies: Sequence[str] = ("127.0.0.1",),
 ) -> uvicorn.Config:
-    """How every app is served: quick parsing and loop, our own request log, no server header."""
+    """How every app is served: quick parsing and loop, our own request log, no server header.
+
+    `proxies` are the networks whose word is taken for whom they ask (`X-Forwarded-For`).
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -94,6 +102,7 @@ def configuration(
         log_config=None,  # uvicorn's own would write lines that are not JSON
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(proxies),
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=10,
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -49,6 +50,24 @@ class Environment(BaseSettings):
     issuers: tuple[OutsideIssuer, ...] | None = Field(
         default=None, description="Outside issuers (OpenID Connect) whose tokens are believed, as a JSON list."
     )
+    more_token_keys: tuple[dict[str, Any], ...] | None = Field(
+        default=None,
+        description="Public keys whose tokens are believed too while the key changes, as a JSON list.",
+    )
+    requests_per_minute: int = Field(default=6000, ge=1, description="What one client may ask in a minute.")
+    cells_per_minute: int = Field(default=10_000_000, ge=1, description="Figures that one client may read in a minute.")
+    anonymous_per_minute: int = Field(
+        default=600, ge=1, description="What one address may ask in a minute without a token."
+    )
+    limits_url: SecretStr | None = Field(
+        default=None, description="The Redis or Valkey in which replicas of the gateway count together."
+    )
+    operations_networks: str = Field(
+        default="127.0.0.0/8 ::1/128", description="Who may read /health/ready and /metrics, with spaces between."
+    )
+    proxy_networks: str = Field(
+        default="127.0.0.1", description="Whose X-Forwarded-For the gateway believes, with spaces between."
+    )
     sandbox: bool = Field(default=False, description="For trying things out; never in production.")
     log_level: str = "INFO"
     ingest_rows_per_minute: int = Field(
@@ -81,6 +100,12 @@ class Environment(BaseSettings):
             public_url=self.public_url,
             allowed_origins=tuple((self.allowed_origins or "").split()),
             issuers=self.issuers or (),
+            more_token_keys=tuple(orjson.dumps(one).decode() for one in self.more_token_keys or ()),
+            requests_per_minute=self.requests_per_minute,
+            cells_per_minute=self.cells_per_minute,
+            anonymous_per_minute=self.anonymous_per_minute,
+            limits_url=self.limits_url,
+            operations_networks=tuple(self.operations_networks.split()),
             sandbox=self.sandbox,
         )
 

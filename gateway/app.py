@@ -20,6 +20,7 @@ from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
 from gateway.conformance import api as conformance
 from gateway.conformance.checks import Ledger
+from gateway.counts import CountsWhileTheyCan, OwnCounts, SharedCounts
 from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.door import Door
 from gateway.limits import Limits
@@ -58,13 +59,15 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         issuer=settings.issuer,
         audience=settings.token_audience,
         seconds=settings.token_seconds,
-        earlier_keys=settings.earlier_token_keys,
+        more_keys=settings.more_token_keys,
     )
+    shared = SharedCounts(settings.limits_url.get_secret_value()) if settings.limits_url else None
     limits = Limits(
-        settings.limits_url,
+        CountsWhileTheyCan(shared, OwnCounts()) if shared else OwnCounts(),
         client=settings.requests_per_minute,
         anonymous=settings.anonymous_per_minute,
         failures=settings.failures_per_minute,
+        cells=settings.cells_per_minute,
     )
     proxy = Proxy(settings.upstreams, public_url=settings.issuer)
     roster, audit = Roster(database), AuditLog(database)
@@ -107,6 +110,8 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
             yield
             proxy.close()
             stop.set()
+        if shared is not None:
+            await shared.close()
 
     app = create_service(
         settings,

@@ -5,6 +5,8 @@ service, with a signed principal; only there is no wire between.
 """
 
 from collections.abc import Iterable
+from functools import partial
+from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
@@ -17,18 +19,18 @@ from gateway.access.roster import Roster
 from gateway.conformance.checks import Ledger
 from gateway.conformance.watching import followed
 from gateway.deprecations import DEPRECATED, Deprecation, announcements
-from gateway.limits import Allowance, Limits, too_many
-from gateway.problems import TooManyRequests
+from gateway.limits import CELLS, Allowance, Limits, cells_of, neighbourhood, too_many, too_many_cells
 from gateway.proxy import NOSNIFF, Proxy
-from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
+from gateway.routes import ANY_CLIENT, FIGURES, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
 from gateway.visitors import Visitor, Visitors
-from gateway.wire import Headers
+from gateway.wire import Answer, Headers
 from shared import problems
 from shared.principal import HEADER
 from shared.problems import Forbidden, NotFound, Problem
 
 REFUSALS = frozenset({401, 403, 429})
 PRINCIPAL = HEADER.lower().encode()
+_CELLS = CELLS.encode()
 NO_ALLOWANCE = Allowance([], None)
 
 
@@ -47,8 +49,7 @@ class Refusal(Exception):
 
     def __init__(self, problem: Problem, allowance: Allowance, visitor: Visitor | None = None) -> None:
         super().__init__(problem.slug)
-        self.problem = too_many(allowance) if allowance.wait else problem
-        self.allowance, self.visitor = allowance, visitor
+        self.problem, self.allowance, self.visitor = problem, allowance, visitor
 
 
 class Door:
@@ -116,22 +117,37 @@ class Door:
                 visitor = await self._visitors.identify(_authorization(scope))
             asked = sandbox.asked(scope["headers"], sandbox=self._ledger is not None)
         except Problem as problem:
-            raise Refusal(problem, await self._limits.anonymous.take(address)) from problem
+            allowance = await self._limits.anonymous.take(neighbourhood(address))
+            raise Refusal(too_many(allowance) if allowance.wait else problem, allowance) from problem
         if need == OPERATIONS:
             return Visit(row, need, None, NO_ALLOWANCE)
-        if visitor is None:
-            allowance = await self._limits.anonymous.take(address)
-        else:
-            allowance = await self._limits.client.take(visitor.principal.client_id)
+        allowance = await self._take(address, visitor, busy=asked.busy)
         if told := self._announced.get((scope["method"], row.path)):
             allowance = allowance._replace(headers=[*allowance.headers, *told])
-        may = visitor is None or need == ANY_CLIENT or visitor.principal.may(need)
-        if allowance.wait or not may:
+        visit = Visit(row, need, visitor, allowance, asked)
+        await self._refuse_who_may_not(visit)
+        return visit
+
+    async def _take(self, address: str, visitor: Visitor | None, *, busy: bool) -> Allowance:
+        """What is left to the caller after this request, which is counted."""
+        if visitor is None:
+            allowance = await self._limits.anonymous.take(neighbourhood(address))
+        else:
+            allowance = await self._limits.client.take(visitor.principal.client_id)
+        return allowance._replace(wait=sandbox.BUSY_SECONDS) if busy else allowance
+
+    async def _refuse_who_may_not(self, visit: Visit) -> None:
+        need, visitor, allowance = visit.need, visit.visitor, visit.allowance
+        if allowance.wait:
+            raise Refusal(too_many(allowance), allowance, visitor)
+        if visitor is None or need == ANY_CLIENT:
+            return
+        if not visitor.principal.may(need):
             raise Refusal(_lacks(need), allowance, visitor)
-        if asked.busy:
-            allowance = allowance._replace(wait=sandbox.BUSY_SECONDS)
-            raise Refusal(TooManyRequests(), allowance, visitor)
-        return Visit(row, need, visitor, allowance, asked)
+        if need == FIGURES:
+            cells = await self._limits.cells.look(visitor.principal.client_id)
+            if cells.wait:
+                raise Refusal(too_many_cells(cells), allowance.beside(cells)._replace(wait=cells.wait), visitor)
 
     def _refuse_outsiders(self, address: str) -> None:
         try:
@@ -150,11 +166,19 @@ class Door:
                 send,
                 row=visit.row,
                 principal=self._visitors.sign(visit.visitor, clock=visit.asked.clock),
-                extra=visit.allowance.headers,
+                extra=partial(self._told, visit) if visit.need == FIGURES else visit.allowance.headers,
             )
         except Problem as problem:
             await _answer(problem, visit.allowance.headers, scope, receive, send)
             return problem.status
+
+    async def _told(self, visit: Visit, answer: Answer) -> Headers:
+        """The headers of an answer with figures: its cells are counted before it is given."""
+        cells = cells_of(next((value.decode("latin-1") for name, value in answer.headers if name == _CELLS), ""))
+        if visit.visitor is None or answer.status != HTTPStatus.OK or not cells:
+            return visit.allowance.headers
+        left = await self._limits.cells.charge(visit.visitor.principal.client_id, cells)
+        return visit.allowance.beside(left).headers
 
     async def _serve_own(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
         headers = [header for header in scope["headers"] if header[0] != PRINCIPAL]

@@ -23,10 +23,11 @@ from gateway.problems import (
     AnswerTooLate,
     BrokenAnswer,
     ServiceUnreachable,
+    TooManyCells,
     TooManyRequests,
 )
 from gateway.proxy import Proxy
-from gateway.routes import ANY_CLIENT, GATEWAY, OPERATIONS, PUBLIC, SCOPES, SERVICES, Row
+from gateway.routes import ANY_CLIENT, FIGURES, GATEWAY, OPERATIONS, PUBLIC, SCOPES, SERVICES, Row
 from gateway.wire import UpstreamError
 from shared.problems import MEDIA_TYPE, Forbidden, InvalidRequest, Problem, Unauthenticated
 from shared.problems import document as problem_document
@@ -40,6 +41,7 @@ EVERYWHERE = (InvalidRequest, TooManyRequests)
 WITH_A_NAME_IN_THE_PATH = (AmbiguousAddress,)
 WITH_A_TOKEN = (Unauthenticated, AccessUncertain)
 WITH_A_SCOPE = (Forbidden,)
+WITH_FIGURES = (TooManyCells,)
 BEHIND_THE_DOOR = (BrokenAnswer, ServiceUnreachable, AnswerTooLate)
 DESCRIPTION = """Rows that trusts and care homes send become charts of how care is improving.
 
@@ -181,6 +183,7 @@ def _as_the_table_says(operation: Document, row: Row, need: str) -> Document:
         *(WITH_A_NAME_IN_THE_PATH if "{" in row.path else ()),
         *(WITH_A_TOKEN if need != PUBLIC else ()),
         *(WITH_A_SCOPE if scopes else ()),
+        *(WITH_FIGURES if FIGURES in scopes else ()),
         *(BEHIND_THE_DOOR if row.service != GATEWAY else ()),
     )
     for kind in common:

@@ -30,6 +30,16 @@ class TooManyRequests(Problem):
     status, slug = 429, "too-many-requests"
 
 
+class TooManyCells(Problem):
+    """The client has read as many figures as it may in a minute.
+
+    `RateLimit` on answers with figures says how many cells are left, and `Retry-After` when there are more. Ask with
+    `If-None-Match`: an answer that has not changed costs none.
+    """
+
+    status, slug = 429, "too-many-cells"
+
+
 class BodyTooLarge(Problem):
     """The body is larger than this address takes."""
 

@@ -5,7 +5,7 @@ else. The framing of each request is made anew, so what a caller sends can never
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 import structlog
@@ -36,6 +36,8 @@ from gateway.wire import (
 from shared import telemetry
 from shared.problems import InvalidRequest, Problem
 
+SECONDS_LEFT = "x-psip-seconds-left"
+"""The header that tells a service how long its answer will be waited for."""
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
     b"upgrade".split()
@@ -68,6 +70,9 @@ class ClientGone(Exception):
     """Whoever asked has hung up."""
 
 
+Extra = Headers | Callable[[Answer], Awaitable[Headers]]
+
+
 class Service(NamedTuple):
     """A service: its connections, and the headers that every request to it carries."""
 
@@ -96,22 +101,24 @@ class Proxy:
             service.pool.close()
 
     async def forward(
-        self, scope: Scope, receive: Receive, send: Send, *, row: Row, principal: bytes, extra: Headers
+        self, scope: Scope, receive: Receive, send: Send, *, row: Row, principal: bytes, extra: Extra
     ) -> int:
         """Carry the request to the row's service and its answer back with the `extra` headers; the answer's status.
 
-        Raises a Problem when there is no answer to give back, and nothing has been sent yet.
+        `extra` may be a function of the answer, asked before anything of it is given back. Raises a Problem when
+        there is no answer to give, and nothing has been sent yet.
         """
         service = self._services[row.service]
         framing = _framing(scope["headers"], row)
-        head = _request_head(scope, service.headers, principal, framing)
+        head = _request_head(scope, service.headers, principal, framing, row)
         watch = _Watch(receive)
         try:
             body = await _body(receive, framing, row, watch)
             repeatable = scope["method"] == "GET" and not framing
             answer = await _send(service.pool, head, body, chunked=framing == CHUNKED, repeatable=repeatable, row=row)
             try:
-                await _relay(answer, send, watch, extra, row)
+                more = extra if isinstance(extra, list) else await extra(answer)
+                await _relay(answer, send, watch, more, row)
                 return answer.status
             finally:
                 answer.close()
@@ -127,7 +134,8 @@ class Proxy:
 
 
 CHUNKED = b"transfer-encoding: chunked\r\n"
-LINES_OF_OURS = 9  # the request line, host, two x-forwarded, the principal, three ids, the blank line
+LINES_OF_OURS = 10  # the request line, host, two x-forwarded, the principal, the time, three ids, the blank line
+_SECONDS_LEFT = SECONDS_LEFT.encode()
 
 
 def _framing(headers: Headers, row: Row) -> bytes:
@@ -147,13 +155,13 @@ def _framing(headers: Headers, row: Row) -> bytes:
     return b"content-length: %b\r\n" % length
 
 
-def _request_head(scope: Scope, fixed: bytes, principal: bytes, framing: bytes) -> bytes:
+def _request_head(scope: Scope, fixed: bytes, principal: bytes, framing: bytes, row: Row) -> bytes:
     query = scope["query_string"]
     target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     trail = telemetry.trail()
     assert trail is not None  # noqa: S101 - FollowTrail has been before us
-    ours = b"%b %b HTTP/1.1\r\n%bx-psip-principal: %b\r\n%b" % (
-        scope["method"].encode("ascii"), target, fixed, principal, framing,
+    ours = b"%b %b HTTP/1.1\r\n%bx-psip-principal: %b\r\n%b: %d\r\n%b" % (
+        scope["method"].encode("ascii"), target, fixed, principal, _SECONDS_LEFT, row.seconds, framing,
     )  # fmt: skip
     ids = (
         f"x-request-id: {trail.request_id}\r\nx-correlation-id: {trail.correlation_id}\r\n"
@@ -218,7 +226,7 @@ async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, ro
 
 
 def _returned(headers: Headers, extra: Headers) -> Headers:
-    returned = [header for header in headers if header[0] not in NOT_RETURNED]
+    returned = [one for one in headers if one[0] not in NOT_RETURNED and not one[0].startswith(b"x-psip-")]
     if not any(name == b"cache-control" for name, _ in returned):
         returned.append((b"cache-control", b"private, no-cache"))
     return [*returned, NOSNIFF, *extra]

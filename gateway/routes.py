@@ -15,7 +15,7 @@ from shared.problems import NotFound
 GATEWAY, INGEST, PROGRAMMES, MEASURES = "gateway", "ingest", "programmes", "measures"
 SERVICES: Final = frozenset({INGEST, PROGRAMMES, MEASURES})
 PUBLIC, ANY_CLIENT, OPERATIONS = "public", "any client", "operations"
-READ, WRITE = "programmes:read", "programmes:write"
+READ, WRITE, FIGURES = "programmes:read", "programmes:write", "measures:read"
 MEGABYTE = 1_000_000
 
 
@@ -104,14 +104,14 @@ TABLE: Final[tuple[Row, ...]] = (
     *_reads(PROGRAMMES, READ, "/v1/organisations/{code}/successors", "/v1/changes"),
     # Figures out
     Row("/v1/measures/{id}/preview", MEASURES, POST=WRITE),
-    *_reads(MEASURES, "measures:read", "/v1/series", "/v1/charts/{measure}/{organisation}", "/v1/funnels/{measure}"),
-    *_reads(MEASURES, "measures:read", "/v1/inequalities/{measure}/{organisation}", "/v1/matrix", "/v1/signals"),
-    *_reads(MEASURES, "measures:read", "/v1/targets/{id}/progress", "/v1/explain", "/v1/exports/{measure}"),
-    Row("/v1/statistics/spc", MEASURES, POST="measures:read"),
-    Row("/v1/statistics/intervals", MEASURES, POST="measures:read"),
-    Row("/v1/statistics/funnel", MEASURES, POST="measures:read"),
-    Row("/v1/statistics/inequality", MEASURES, POST="measures:read"),
-    Row("/v1/statistics/cusum", MEASURES, POST="measures:read"),
+    *_reads(MEASURES, FIGURES, "/v1/series", "/v1/charts/{measure}/{organisation}", "/v1/funnels/{measure}"),
+    *_reads(MEASURES, FIGURES, "/v1/inequalities/{measure}/{organisation}", "/v1/matrix", "/v1/signals"),
+    *_reads(MEASURES, FIGURES, "/v1/targets/{id}/progress", "/v1/explain", "/v1/exports/{measure}"),
+    Row("/v1/statistics/spc", MEASURES, POST=FIGURES),
+    Row("/v1/statistics/intervals", MEASURES, POST=FIGURES),
+    Row("/v1/statistics/funnel", MEASURES, POST=FIGURES),
+    Row("/v1/statistics/inequality", MEASURES, POST=FIGURES),
+    Row("/v1/statistics/cusum", MEASURES, POST=FIGURES),
 )
 
 NOT_SCOPES: Final = frozenset({PUBLIC, ANY_CLIENT, OPERATIONS})

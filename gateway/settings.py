@@ -26,8 +26,8 @@ class GatewaySettings(ServiceSettings):
     principal_private_key: SecretStr = Field(description="Ed25519 private key (JWK, JSON) that signs principals.")
     token_key: SecretStr = Field(description="P-256 private key (JWK, JSON) that signs access tokens.")
     webhook_key: SecretStr = Field(description="What the secrets of webhooks are made with.")
-    earlier_token_keys: tuple[str, ...] = Field(
-        default=(), description="Public keys (JWK, JSON) whose tokens are still believed while a new key takes over."
+    more_token_keys: tuple[str, ...] = Field(
+        default=(), description="Public keys (JWK, JSON) whose tokens are believed too: of the key before, or the next."
     )
     issuers: Annotated[tuple[OutsideIssuer, ...], AfterValidator(told_apart)] = Field(
         default=(), description="Outside issuers (OpenID Connect) whose tokens are believed, and what these give."
@@ -41,8 +41,9 @@ class GatewaySettings(ServiceSettings):
     failures_per_minute: int = Field(
         default=10, ge=1, description="How often one address may fail to prove it is a client, in a minute."
     )
-    limits_url: str = Field(
-        default="async+memory://", description="Where counts are kept: async+redis://host:6379 shares them."
+    cells_per_minute: int = Field(default=10_000_000, ge=1, description="Figures that one client may read in a minute.")
+    limits_url: SecretStr | None = Field(
+        default=None, description="The Redis or Valkey in which replicas count together: redis://host:6379."
     )
     allowed_origins: tuple[Annotated[str, AfterValidator(origin)], ...] = Field(
         default=(), description="Whose pages may call from a browser: https://pages.example."

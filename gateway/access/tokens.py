@@ -27,19 +27,18 @@ class AccessToken:
 
 
 class Tokens:
-    """Makes tokens with one key and believes those made with it, or with a key it takes over from."""
+    """Makes tokens with one key and believes those made with it, or with one of the others that it is told."""
 
     def __init__(
-        self, private_key: str, *, issuer: str, audience: str, seconds: int, earlier_keys: Sequence[str] = ()
+        self, private_key: str, *, issuer: str, audience: str, seconds: int, more_keys: Sequence[str] = ()
     ) -> None:
         self._key = ECKey.import_key(orjson.loads(private_key))
         self._key.ensure_kid()
-        earlier = [ECKey.import_key(orjson.loads(one)) for one in earlier_keys]
-        for one in earlier:
+        more = [ECKey.import_key(orjson.loads(one)) for one in more_keys]
+        for one in more:
             one.ensure_kid()
-        self._published = [
-            {**one.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for one in [self._key, *earlier]
-        ]
+        believed = {one.kid: one for one in (self._key, *more)}  # each once: during a change one of them is our own
+        self._published = [{**one.as_dict(private=False), "use": "sig", "alg": ALGORITHM} for one in believed.values()]
         self._keys = Keys(self._published, [ALGORITHM])
         self._issuer, self._audience, self.seconds = issuer, audience, seconds
 

@@ -8,10 +8,11 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
+from gateway.limits import too_many_cells
 from gateway.pages import parts, schemas
 from gateway.pages.fetching import Fetched, fetch
 from gateway.pages.parts import Part
-from gateway.problems import AnswerTooLate, PartMissing, ServiceUnreachable
+from gateway.problems import AnswerTooLate, PartMissing, ServiceUnreachable, TooManyCells
 from shared.caching import answer_with_etag, etag
 from shared.principal import HEADER
 from shared.problems import MEDIA_TYPE, NotFound, problems
@@ -35,7 +36,7 @@ def _answers(model: type[BaseModel], first: str, data: dict[str, Any], made_of: 
     stamp = {"as_of": "2026-10-13T09:00:00Z", "data_version": 4711}
     whole = {"complete": False, **stamp, "parts": held | {first: _ok(**data), "matrix": LATE}}
     page = {"model": model, "description": "The page.", "content": {"application/json": {"example": whole}}}
-    return {200: page, **problems(NotFound, PartMissing)}
+    return {200: page, **problems(NotFound, PartMissing, TooManyCells)}
 
 
 @router.get(
@@ -66,9 +67,13 @@ async def get_programme_page(
 
 async def _page(request: Request, made_of: Sequence[Part], name: str, *, strict: bool) -> Response:
     state = request.app.state
+    limit, who = state.limits.cells, request.state.visitor.principal.client_id
+    if (left := await limit.look(who)).wait:
+        raise too_many_cells(left)
     found = await fetch(
         state.proxy, made_of, name=name, principal=request.headers[HEADER], seconds=state.settings.page_seconds
     )
+    await limit.charge(who, sum(one.cells for one in found))
     named = {part.name: one for part, one in zip(made_of, found, strict=True)}
     essential = next(named[part.name] for part in made_of if part.essential)
     if essential.status != "ok":

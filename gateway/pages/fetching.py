@@ -10,29 +10,31 @@ from urllib.parse import quote
 import orjson
 import structlog
 
+from gateway.limits import CELLS, cells_of
 from gateway.pages.parts import Part
 from gateway.pool import Patience
 from gateway.problems import AnswerTooLate, BrokenAnswer
-from gateway.proxy import PROBLEMS, Proxy
+from gateway.proxy import PROBLEMS, SECONDS_LEFT, Proxy
 from gateway.wire import Answer, UpstreamError, checked
 from shared import telemetry
 from shared.caching import etag
 from shared.problems import Problem, document
 
 LARGEST_PART = 16_000_000  # bytes
-LINES = 8  # of the head of a request
+LINES = 9  # of the head of a request
 Status = Literal["ok", "forbidden", "failed", "late"]
 log = structlog.get_logger()
 
 
 class Fetched(NamedTuple):
-    """What became of one part: its data, or a problem; `told` is the HTTP status behind it."""
+    """What became of one part: its data, or a problem; `told` is the HTTP status behind it, `cells` its figures."""
 
     status: Status
     told: int
     etag: str | None
     data: Any
     problem: dict[str, Any] | None
+    cells: int = 0
 
     @property
     def age(self) -> float | None:
@@ -53,7 +55,7 @@ async def fetch(proxy: Proxy, parts: Sequence[Part], *, name: str, principal: st
 
     `name` is the id that the addresses hold, `principal` the signed one the caller came with.
     """
-    tasks = [asyncio.create_task(_part(proxy, part, name, principal)) for part in parts]
+    tasks = [asyncio.create_task(_part(proxy, part, name, principal, seconds)) for part in parts]
     try:
         await asyncio.wait(tasks, timeout=seconds)
     finally:
@@ -69,9 +71,9 @@ def _late(reason: BaseException) -> Fetched:
     return _problem(AnswerTooLate(), "late")
 
 
-async def _part(proxy: Proxy, part: Part, name: str, principal: str) -> Fetched:
+async def _part(proxy: Proxy, part: Part, name: str, principal: str, seconds: float) -> Fetched:
     try:
-        status, body, tag = await _get(proxy, part, name, principal)
+        status, body, headers = await _get(proxy, part, name, principal, seconds)
         data = orjson.loads(body)
     except UpstreamError as error:
         log.warning("a part of a page is missing", part=part.name, service=part.service, error=type(error).__name__)
@@ -79,11 +81,13 @@ async def _part(proxy: Proxy, part: Part, name: str, principal: str) -> Fetched:
     except ValueError:
         return _problem(BrokenAnswer(), "failed")
     if status == HTTPStatus.OK:
-        return Fetched("ok", status, tag or etag(body), data, None)
+        return Fetched("ok", status, headers.get("etag") or etag(body), data, None, cells_of(headers.get(CELLS, "")))
     return Fetched("forbidden" if status == HTTPStatus.FORBIDDEN else "failed", status, None, None, data)
 
 
-async def _get(proxy: Proxy, part: Part, name: str, principal: str) -> tuple[int, bytes, str | None]:
+async def _get(
+    proxy: Proxy, part: Part, name: str, principal: str, seconds: float
+) -> tuple[int, bytes, dict[str, str]]:
     pool = proxy.pool(part.service)
     trail = telemetry.trail()
     assert trail is not None  # noqa: S101 - FollowTrail has been before us
@@ -92,6 +96,7 @@ async def _get(proxy: Proxy, part: Part, name: str, principal: str) -> tuple[int
         f"host: {pool.origin.authority.decode()}",
         "accept: application/json",
         f"x-psip-principal: {principal}",
+        f"{SECONDS_LEFT}: {seconds:g}",
         f"x-request-id: {trail.request_id}",
         f"x-correlation-id: {trail.correlation_id}",
         f"traceparent: {trail.traceparent}",
@@ -99,7 +104,8 @@ async def _get(proxy: Proxy, part: Part, name: str, principal: str) -> tuple[int
     head = checked("".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii"), lines=LINES)
     answer = await pool.send(head, repeatable=True, patience=Patience())
     try:
-        return answer.status, await _whole(answer), _tag(answer)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+        return answer.status, await _whole(answer), headers
     finally:
         answer.close()
 
@@ -111,10 +117,6 @@ async def _whole(answer: Answer) -> bytes:
         if len(body) > LARGEST_PART:
             raise ValueError("a part of a page is larger than a page can be")
     return bytes(body)
-
-
-def _tag(answer: Answer) -> str | None:
-    return next((value.decode("latin-1") for name, value in answer.headers if name == b"etag"), None)
 
 
 def _problem(problem: Problem, status: Status) -> Fetched:

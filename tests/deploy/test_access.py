@@ -12,11 +12,15 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.serving import Server
 from deploy.settings import Environment
+from gateway.access.jose import NotVerified
 from gateway.access.models import Client
+from gateway.access.tokens import Tokens
 from shared.db import Database
+from shared.principal import Principal
 from tests.gateway.access.publishing import RSA, Publisher
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operators.md").read_text()
+NOW = 1_800_000_000.0
 SIGNER = ["--name", "A system that signs", "--scopes", "measures:read"]
 
 
@@ -100,3 +104,54 @@ def test_the_issuer_in_the_guide_of_operators_can_be_copied():
 
     told = issuer.principal({"sub": "ann", "roles": ["safety.analyst"], "systems": ["east"]})
     assert (told.client_id, told.organisations, told.audience) == ("icb:ann", {"QH8", "QJG"}, "member")
+
+
+# The key that signs tokens
+
+
+def gateway_with(folder, *more):
+    return Tokens((folder / "token.private.jwk").read_text(), issuer="i", audience="a", seconds=600, more_keys=more)
+
+
+def reads(gateway, token):
+    try:
+        gateway.read(token, now=NOW)
+    except NotVerified:
+        return False
+    return True
+
+
+def issued(gateway):
+    return gateway.issue(Principal("c", frozenset()), generation=1, now=NOW)
+
+
+def test_while_the_key_changes_every_replica_reads_the_tokens_of_every_other(tmp_path):
+    assert psip("secrets", str(tmp_path)).exit_code == 0
+    before = gateway_with(tmp_path)
+    told = psip("token-key", "next", str(tmp_path)).output
+    more = [orjson.dumps(one).decode() for one in orjson.loads(told)]
+    told_and_old = gateway_with(tmp_path, *more)
+    used = psip("token-key", "use", str(tmp_path))
+    told_and_new = gateway_with(tmp_path, *more)
+    after = gateway_with(tmp_path)
+
+    rollouts = [(before, told_and_old), (told_and_old, told_and_new), (told_and_new, after)]
+
+    assert orjson.loads(used.output) == orjson.loads(told)
+    assert all(reads(one, issued(two)) and reads(two, issued(one)) for one, two in rollouts)
+    assert not reads(after, issued(before))
+    assert [len(one.jwks()["keys"]) for one in (before, told_and_old, told_and_new, after)] == [1, 2, 2, 1]
+    assert not (tmp_path / "token.next.jwk").exists()
+
+
+def test_the_next_key_stays_the_same_until_it_is_used(tmp_path):
+    psip("secrets", str(tmp_path))
+    once, again = (psip("token-key", "next", str(tmp_path)).output for _ in range(2))
+    assert once == again
+
+
+def test_a_key_that_was_not_made_cannot_be_used(tmp_path):
+    psip("secrets", str(tmp_path))
+    done = psip("token-key", "use", str(tmp_path))
+    assert done.exit_code == 1
+    assert "psip token-key next" in done.output

@@ -1,10 +1,16 @@
 """What operators say in the environment reaches the process it is for, and is in their guide."""
 
+import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
+import httpx
+import orjson
 import pytest
 
+from deploy import secrets
+from deploy.serving import configuration
 from deploy.settings import Environment
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operators.md").read_text()
@@ -25,6 +31,45 @@ def test_the_quota_and_the_room_of_ingest_are_what_the_environment_says(
     ingest = Environment().ingest()
 
     assert (ingest.rows_per_minute, ingest.spare_room, ingest.database_volume) == (1000, 7, Path("/data"))
+
+
+def test_what_the_environment_says_of_access_reaches_the_gateway(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secrets.ensure(tmp_path)
+    said = {
+        "SECRETS_DIR": str(tmp_path), "DATABASE_URL": "postgresql://gateway:x@db:5432",
+        "MORE_TOKEN_KEYS": '[{"kty": "EC", "kid": "k"}]', "LIMITS_URL": "redis://:word@counts:6379",
+        "REQUESTS_PER_MINUTE": "1", "CELLS_PER_MINUTE": "2", "ANONYMOUS_PER_MINUTE": "3",
+        "OPERATIONS_NETWORKS": "127.0.0.0/8 10.1.0.0/16",
+    }  # fmt: skip
+    for name, value in said.items():
+        monkeypatch.setenv(f"PSIP_{name}", value)
+
+    gateway = Environment().gateway()
+
+    assert [orjson.loads(one) for one in gateway.more_token_keys] == [{"kty": "EC", "kid": "k"}]
+    assert (gateway.requests_per_minute, gateway.cells_per_minute, gateway.anonymous_per_minute) == (1, 2, 3)
+    assert gateway.operations_networks == ("127.0.0.0/8", "10.1.0.0/16")
+    assert gateway.limits_url is not None
+    assert gateway.limits_url.get_secret_value() == "redis://:word@counts:6379"
+    assert "word" not in repr(gateway)
+
+
+@pytest.mark.parametrize(("proxy", "seen"), [("127.0.0.1", "192.0.2.7"), ("192.0.2.0/24", "127.0.0.1")])
+def test_whose_word_is_taken_for_whom_they_ask(proxy: str, seen: str) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["client"][0].encode()})
+
+    told = configuration(app, proxies=[proxy])
+    told.load()
+
+    async def asked() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(told.loaded_app), base_url="http://door") as http:
+            return (await http.get("/", headers={"X-Forwarded-For": "192.0.2.7"})).text
+
+    assert asyncio.run(asked()) == seen
 
 
 def test_the_guide_of_operators_names_every_variable_there_is_and_no_other():

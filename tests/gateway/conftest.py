@@ -91,6 +91,11 @@ class Upstream:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
 
+    async def do_cells(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"2"), (b"x-psip-cells", scope["query_string"])]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"[]"})
+
     async def do_early(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 415, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"no"})

@@ -46,6 +46,19 @@ def with_figures(served: Served) -> None:
     served.hear_together(monthly([50.0] * 18, organisation="RDE"))
 
 
+def test_an_answer_says_how_many_figures_it_holds(served: Served) -> None:
+    with_figures(served)
+    answers = [
+        served.get("/v1/series", **READS["/v1/series"]),
+        served.get("/v1/series", format="csv", **READS["/v1/series"]),
+        served.get("/v1/charts/preterm/RGT"),
+        served.get("/v1/charts/preterm/RGT", format="svg"),
+        served.get("/v1/exports/preterm"),
+    ]
+    rows = len(pl.read_csv(io.BytesIO(answers[-1].content)))
+    assert [int(one.headers["X-PSIP-Cells"]) for one in answers] == [18, 18, 18, 18, rows]
+
+
 @pytest.mark.parametrize("path", READS)
 def test_who_may_not_ask_and_what_is_not_there_and_a_good_day(served: Served, path: str) -> None:
     with_figures(served)

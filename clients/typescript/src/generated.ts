@@ -1179,7 +1179,7 @@ export interface paths {
         };
         /**
          * List Returns
-         * @description Versions of returns, in order of feed, organisation, period and version.
+         * @description Versions of returns, in order of feed, organisation, period and version, each under the code it came with.
          */
         get: operations["list_returns"];
         put?: never;
@@ -1433,7 +1433,7 @@ export interface paths {
         };
         /**
          * List Faults
-         * @description Every fault of a submission, line by line, streamed.
+         * @description Every fault of a submission, line by line, streamed: all of them are on one page.
          */
         get: operations["list_faults"];
         put?: never;
@@ -2145,6 +2145,26 @@ export interface components {
          * @description A page of the calendar.
          */
         Calendar: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
             /** Items */
             items: components["schemas"]["CalendarEntry"][];
             /** Next Cursor */
@@ -2714,6 +2734,26 @@ export interface components {
          * @description Who has and who has not; `expected` leaves out those that are exempt.
          */
         Completeness: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
             /** Items */
             items: components["schemas"]["CalendarEntry"][];
             /** Next Cursor */
@@ -3113,7 +3153,7 @@ export interface components {
              * Hierarchy
              * @enum {string}
              */
-            hierarchy: "region" | "icb" | "psc" | "provider" | "national";
+            hierarchy: "region" | "icb" | "system" | "psc" | "provider" | "national";
             /** Start */
             start?: string | null;
             /** End */
@@ -3543,6 +3583,51 @@ export interface components {
             count: number;
             /** Rows */
             rows: number[];
+        };
+        /**
+         * FaultOnLine
+         * @description What is wrong, and on which line of the file; null where it is of the whole file.
+         */
+        FaultOnLine: {
+            /** Code */
+            code: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning";
+            /** Column */
+            column: string | null;
+            /** Found */
+            found: string | null;
+            /** Expected */
+            expected: string | null;
+            /** Hint */
+            hint: string | null;
+            /** Example */
+            example: string | null;
+            /** Line */
+            line: number | null;
+        };
+        /**
+         * Faults
+         * @description Every fault of a submission, in order of lines; there is no next page.
+         */
+        Faults: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
+            /** Items */
+            items: components["schemas"]["FaultOnLine"][];
+            /** Next Cursor */
+            next_cursor: null;
         };
         /**
          * FeedShown
@@ -5356,6 +5441,16 @@ export interface components {
          * @description A page of rejected rows.
          */
         Quarantine: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
             /** Items */
             items: components["schemas"]["QuarantinedRow"][];
             /** Next Cursor */
@@ -5366,6 +5461,16 @@ export interface components {
          * @description A rejected row as it was sent (what identifies withheld), what is wrong with it and what became of it.
          */
         QuarantinedRow: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
             /** Submission */
             submission: string;
             /** Line */
@@ -5410,6 +5515,16 @@ export interface components {
          * @description What became of a submission, every row accounted for.
          */
         Receipt: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
             /** Id */
             id: string;
             /** Feed */
@@ -5469,6 +5584,16 @@ export interface components {
          * @description A page of receipts, newest first.
          */
         Receipts: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
             /** Items */
             items: components["schemas"]["Receipt"][];
             /** Next Cursor */
@@ -5531,6 +5656,26 @@ export interface components {
          * @description Whom to remind.
          */
         Reminders: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
             /** Items */
             items: components["schemas"]["Reminder"][];
             /** Next Cursor */
@@ -5642,6 +5787,26 @@ export interface components {
          * @description A page of versions.
          */
         Returns: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
+            /**
+             * Known At
+             * @description The instant that was asked about; null for now.
+             */
+            known_at: string | null;
+            /**
+             * Org Basis
+             * @enum {string}
+             */
+            org_basis: "as_was" | "as_is_now";
             /** Items */
             items: components["schemas"]["ReturnVersion"][];
             /** Next Cursor */
@@ -6375,6 +6540,16 @@ export interface components {
          * @description Whether a receipt can be relied on.
          */
         Verification: {
+            /**
+             * As Of
+             * @description When the newest thing that it tells of came about; null for nothing.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows with every change of what it tells of.
+             */
+            data_version: number;
             /** Submission */
             submission: string;
             /** Receipt Sha256 */
@@ -7464,6 +7639,10 @@ export interface operations {
                 from?: string | null;
                 /** @description A period or day; today if not said. */
                 to?: string | null;
+                /** @description What had been sent by this instant (RFC 3339); by now if left out. */
+                known_at?: string | null;
+                /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
+                org_basis?: "as_was" | "as_is_now";
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -8434,6 +8613,10 @@ export interface operations {
                 period: string;
                 /** @description Only organisations within this one, itself included. */
                 within?: string | null;
+                /** @description What had been sent by this instant (RFC 3339); by now if left out. */
+                known_at?: string | null;
+                /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
+                org_basis?: "as_was" | "as_is_now";
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -10729,10 +10912,10 @@ export interface operations {
                 known_at?: string | null;
                 /** @description Only measures of this programme. */
                 programme?: string | null;
-                /** @description process, outcome, balancing or data-quality. */
-                kind?: string | null;
-                /** @description live, retired or draft. */
-                status?: string | null;
+                /** @description Only measures of this kind. */
+                kind?: ("process" | "outcome" | "balancing" | "data-quality") | null;
+                /** @description Only those in this state. */
+                status?: ("live" | "retired" | "draft") | null;
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -10948,9 +11131,9 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": components["schemas"]["Draft"];
+                "application/json": components["schemas"]["Draft"] | null;
             };
         };
         responses: {
@@ -11033,6 +11216,15 @@ export interface operations {
             };
             /** @description The caller may not do this. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No draft of this measure is being worked on. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11985,8 +12177,8 @@ export interface operations {
             query?: {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
-                /** @description Only this kind: region, icb, hin, trust, site, care_home, ... */
-                kind?: string | null;
+                /** @description Only organisations of this kind. */
+                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice") | null;
                 /** @description Only those that lay within this organisation. */
                 within?: string | null;
                 /** @description Beginnings of words, or a code. */
@@ -12543,8 +12735,10 @@ export interface operations {
             query?: {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
-                /** @description Only this kind: region, icb, hin, trust, site, care_home, ... */
-                kind?: string | null;
+                /** @description Only organisations of this kind. */
+                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice") | null;
+                /** @description By this hierarchy: icb is where published files place a trust. */
+                hierarchy?: ("region" | "icb" | "system" | "psc" | "provider" | "national") | null;
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -12887,7 +13081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More requests than this caller may make in the time. */
+            /** @description The client has read as many figures as it may in a minute. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13040,7 +13234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description More requests than this caller may make in the time. */
+            /** @description The client has read as many figures as it may in a minute. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -13075,7 +13269,7 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
                 /** @description Only programmes in this state. */
-                status?: string | null;
+                status?: ("active" | "closed") | null;
                 /** @description Only programmes of this organisation. */
                 organisation?: string | null;
                 /** @description How many items a page holds. */
@@ -14300,6 +14494,10 @@ export interface operations {
                 period: string;
                 /** @description Only organisations within this one, itself included. */
                 within?: string | null;
+                /** @description What had been sent by this instant (RFC 3339); by now if left out. */
+                known_at?: string | null;
+                /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
+                org_basis?: "as_was" | "as_is_now";
             };
             header?: never;
             path?: never;
@@ -14390,6 +14588,10 @@ export interface operations {
                 organisation?: string | null;
                 /** @description Only of this period. */
                 period?: string | null;
+                /** @description What had been sent by this instant (RFC 3339); by now if left out. */
+                known_at?: string | null;
+                /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
+                org_basis?: "as_was" | "as_is_now";
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -15771,7 +15973,9 @@ export interface operations {
                 final?: boolean;
             };
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description `wait=10`: answer 201, when all is done (RFC 7240). */
                 prefer?: string | null;
             };
             path?: never;
@@ -16217,7 +16421,8 @@ export interface operations {
     list_faults: {
         parameters: {
             query?: {
-                format?: "ndjson" | "csv";
+                /** @description By default what Accept asks for, else JSON. */
+                format?: ("json" | "ndjson" | "csv" | "parquet") | null;
             };
             header?: never;
             path: {
@@ -16236,6 +16441,8 @@ export interface operations {
                 content: {
                     "application/x-ndjson": string;
                     "text/csv": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/json": components["schemas"]["Faults"];
                 };
             };
             /** @description The path could be read in two ways. */
@@ -16647,8 +16854,8 @@ export interface operations {
                 programme?: string | null;
                 /** @description Only targets of this measure. */
                 measure?: string | null;
-                /** @description active, met, missed, lapsed or superseded. */
-                status?: string | null;
+                /** @description Only targets in this state. */
+                status?: ("active" | "met" | "missed" | "lapsed" | "superseded") | null;
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */

@@ -34,7 +34,7 @@ def table(
 ) -> Response:
     """A table of `items`: JSON with what it stands on, or its rows as CSV or Parquet (by `format`, else `Accept`)."""
     chosen = form or _accepted(request, {"json", "csv", "parquet"})
-    more = dict(headers or {})
+    more = dict(headers or {}) | cells(len(answer["items"]))
     if chosen == "json":
         return answer_with_etag(request, dict(answer), headers=more)
     frame = _flat(answer["items"])
@@ -49,10 +49,16 @@ def table(
 def chart(request: Request, resource: dict[str, Any], *, form: str | None) -> Response:
     """A chart in the form asked for."""
     chosen = form or _accepted(request, {"json", *_CHARTS})
+    told = cells(len(resource["points"]))
     if chosen == "json":
-        return answer_with_etag(request, resource)
+        return answer_with_etag(request, resource, headers=told)
     media_type, drawn = _CHARTS[chosen]
-    return answer_with_etag(request, drawn(resource), media_type=media_type, headers=stands_on(resource))
+    return answer_with_etag(request, drawn(resource), media_type=media_type, headers=told | stands_on(resource))
+
+
+def cells(number: int) -> dict[str, str]:
+    """How many figures an answer holds, as the gateway is told, which counts what each client reads."""
+    return {"X-PSIP-Cells": str(number)}
 
 
 def stands_on(answer: Mapping[str, Any]) -> dict[str, str]:

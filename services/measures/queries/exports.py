@@ -71,6 +71,15 @@ def pieces(session: Session, definition: Definition, sight: Sight, *, at: dateti
         yield pl.DataFrame(schema=SCHEMA)
 
 
+def size(session: Session, definition: Definition, *, at: datetime | None) -> int:
+    """How many rows the export of a measure has."""
+    counted = driver(session).execute(
+        f"select sum(cardinality(strata)) from cell where measure = %(measure)s and {known_then(at)}",  # noqa: S608
+        {"measure": definition.measure, "at": at},
+    )
+    return int((counted.fetchone() or (0,))[0] or 0)
+
+
 def directory_version(session: Session) -> tuple[int, datetime | None]:
     """What changes when an organisation does."""
     row = session.execute(select(func.count(), func.max(Organisation.recorded_at)).select_from(Organisation)).one()

@@ -101,13 +101,13 @@ def test_a_token_whose_claims_were_changed_is_refused():
 
 def test_tokens_of_the_key_before_are_good_while_it_is_named():
     token = tokens(OTHER).issue(PRINCIPAL, generation=1, now=NOW)
-    assert tokens(earlier_keys=[public(OTHER)]).read(token, now=NOW).principal == PRINCIPAL
+    assert tokens(more_keys=[public(OTHER)]).read(token, now=NOW).principal == PRINCIPAL
     with pytest.raises(NotVerified):
         tokens().read(token, now=NOW)
 
 
 def test_only_public_halves_are_published():
-    published = tokens(earlier_keys=[private(OTHER)]).jwks()["keys"]
+    published = tokens(more_keys=[private(OTHER)]).jwks()["keys"]
     assert len(published) == 2
     assert all("d" not in key and key["use"] == "sig" and key["alg"] == "ES256" for key in published)
 

@@ -26,6 +26,7 @@ class Services:
     silent: set[str] = field(default_factory=set)
     seen: list[Any] = field(default_factory=list)
     together: int = 0
+    cells: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -40,6 +41,7 @@ class Services:
         status, body = self.told.get(scope["path"], (200, asked))
         content = body if isinstance(body, bytes) else orjson.dumps(body)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        headers += [(b"x-psip-cells", b"%d" % self.cells)]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -226,3 +228,22 @@ def test_an_id_cannot_change_what_is_asked_for(page: Page) -> None:
 
 def test_a_parameter_that_is_misspelt_is_refused(page: Page) -> None:
     assert page.get(stict="true").status_code == 422
+
+
+def test_the_figures_of_a_page_are_counted(listen: Any) -> None:
+    services = Services(cells=600)
+    with (
+        Server(services) as server,
+        listen(upstreams=dict.fromkeys(SERVICES, server.url), cells_per_minute=1000) as gateway,
+    ):
+        bearer = gateway.client().bearer
+        answers = [gateway.http.get(ADDRESS, headers=bearer) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200, 429]
+    assert answers[1].json()["type"] == "/problems/too-many-cells"
+    assert 1 <= int(answers[1].headers["Retry-After"]) <= 60
+
+
+def test_every_part_is_told_how_long_it_will_be_waited_for(page: Page) -> None:
+    page.get()
+    told = [dict(one["headers"])[b"x-psip-seconds-left"] for one in page.services.seen]
+    assert told == [b"1"] * len(ORGANISATION)
