@@ -14,6 +14,7 @@ BENCHMARKS = (
     "ingest_rules",
     "figures",
     "one_million_births",
+    "small_returns",
     "measures_reads",
     "recomputation",
     "registry",

@@ -26,7 +26,7 @@ COLUMNS = 12
 def main(rows: int = 1_000_000) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as cluster:
-        client = _client(cluster)
+        client = sender(cluster)
         clean = births(rows)
         limit = min(copied(cluster.url("ingest"), clean) for _ in range(2))
         print(f"\\copy of {rows:,} rows, {len(clean) / 1e6:.0f} MB: {limit:.2f} s")
@@ -37,20 +37,21 @@ def main(rows: int = 1_000_000) -> None:
             bad, _ = _sent(client, births(rows, bad=share), wait_for_charts=False)
             print(f"P2 {share:.0%} bad {bad:.2f} s, {bad / took:.2f} x clean (goal {goal})")
         for name, process in cluster.processes.items():
-            print(f"peak of {name}: {_peak(process.pid):.0f} MB")
+            print(f"peak of {name}: {peak(process.pid):.0f} MB")
 
 
-def _client(cluster: Cluster) -> httpx.Client:
+def sender(cluster: Cluster, name: str = "bench") -> httpx.Client:
+    """A client of the gateway that may send for every organisation and read every figure."""
     database = Database(cluster.url("gateway"), pool_size=1)
     with database.session() as session:
         scopes = ["submissions:write", "submissions:read", "measures:read"]
         secret = register_client(
-            session, client_id="bench", name="bench", scopes=scopes, organisations=["*"], audience="national"
+            session, client_id=name, name=name, scopes=scopes, organisations=["*"], audience="national"
         )
     database.close()
     time.sleep(1.5)  # the gateway reads its clients every second
     answer = httpx.post(
-        f"{cluster.base_url}/oauth2/token", data={"grant_type": "client_credentials"}, auth=("bench", secret)
+        f"{cluster.base_url}/oauth2/token", data={"grant_type": "client_credentials"}, auth=(name, secret)
     )
     token = answer.raise_for_status().json()["access_token"]
     return httpx.Client(base_url=cluster.base_url, timeout=300, headers={"Authorization": f"Bearer {token}"})
@@ -98,7 +99,8 @@ def _charted(client: httpx.Client) -> set[str]:
     return {one["period"] for one in found if one["status"] in ("value", "zero")}
 
 
-def _peak(pid: int) -> float:
+def peak(pid: int) -> float:
+    """Megabytes at most resident in a process so far."""
     text = Path(f"/proc/{pid}/status").read_text()
     high = next(line for line in text.splitlines() if line.startswith("VmHWM"))
     return int(high.split()[1]) / 1024 if psutil.pid_exists(pid) else 0.0

@@ -102,12 +102,12 @@ def practices(icbs: list[str]) -> bytes:
     return (header + "".join(rows)).encode()
 
 
-def homes() -> bytes:
+def homes(count: int = HOMES) -> bytes:
     header = "Location Name,Location ID,Care homes beds,Location HSCA start date,Provider Name,Provider ID\n"
     rows = (
         f"{NAMES[number % len(NAMES)].title()} House {number},1-1{number:07},{8 + number % 60},2011-01-17,"
         f"Provider {number % PROVIDERS},1-2{number % PROVIDERS:07}\n"
-        for number in range(HOMES)
+        for number in range(count)
     )
     return (header + "".join(rows)).encode()
 
