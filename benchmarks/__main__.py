@@ -17,6 +17,7 @@ BENCHMARKS = (
     "small_returns",
     "measures_reads",
     "recomputation",
+    "growth",
     "registry",
     "gateway",
     "stream",

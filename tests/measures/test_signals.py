@@ -1,5 +1,7 @@
 """Signals: found as figures arrive, told once, resolved by themselves; quiet where little can be said."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from services.measures.commands import judge_aggregates
+from services.measures.events import HANDLERS
+from shared.contracts.ingest import ReturnPublished
 from shared.contracts.measures import SignalDetected
 from shared.contracts.programmes import AnnotationSet
-from tests.measures.builders import NOW, a_measure, an_organisation, monthly
+from tests.measures.builders import MONTHS, NOW, a_measure, an_organisation, monthly
 from tests.measures.conftest import Served
 
 QUIET = [20.0, 22, 19, 21, 20, 18, 23, 20, 21, 19, 22, 20, 18, 21, 20, 22, 19]
@@ -239,3 +243,27 @@ def test_a_step_change_accepted_for_an_aggregate_ends_its_signal(served: Served)
     judge(served)
     assert [one[3] for one in signals(served, organisation="QUE")] == ["resolved"]
     assert [one[3] for one in signals(served)] == ["detected"]
+
+
+def test_two_workers_that_bring_figures_of_one_organisation_together_miss_no_signal(served: Served) -> None:
+    """Neither sees the other's figures while it works; the one that is judged last must."""
+    set_up(served)
+    first, second = monthly([*QUIET[:9]]), monthly([*QUIET[9:], 60])
+    early = [msgspec.structs.replace(one, period=month) for one, month in zip(first, MONTHS, strict=False)]
+    taken_in, done = threading.Event(), threading.Event()
+
+    def take_in_early() -> None:
+        with served.database.session() as session:
+            HANDLERS[ReturnPublished](session, early)
+            taken_in.set()
+            waits = text("select exists (select 1 from pg_locks where locktype = 'advisory' and not granted)")
+            while not done.is_set() and not session.scalar(waits):
+                pass
+
+    with ThreadPoolExecutor(1) as pool:
+        earlier = pool.submit(take_in_early)
+        taken_in.wait(20)
+        served.hear_together(second)
+        done.set()
+        earlier.result(20)
+    assert signals(served) == [("preterm", "2026-06", "concern_high", "detected")]

@@ -148,6 +148,18 @@ def test_a_worker_asked_to_stop_before_it_runs_does_not_step(worker: Worker) -> 
     assert waiting(worker.relay.database) == 1
 
 
+def test_a_worker_that_is_given_a_share_of_the_time_rests_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 2.0])
+    monkeypatch.setattr("shared.messaging.worker.time.monotonic", lambda: next(clock))
+    judge, rested = Worker("judge", share=0.2), []
+    monkeypatch.setattr(judge, "chores", [lambda: 1])
+    monkeypatch.setattr(judge._stop, "wait", lambda seconds: (rested.append(seconds), judge.stop()))
+
+    judge.run()
+
+    assert rested == [8.0]
+
+
 def test_an_hourly_chore_is_done_at_once_and_then_every_hour() -> None:
     times = iter([0.0, 0.0, 0.0, 3599.0, 3600.0, 3600.0])
     done: list[str] = []

@@ -133,6 +133,7 @@ def _cells(
     grain: Grain,
 ) -> list[Figures]:
     by_name = {one.measure: one for one in chosen}
+    halves = {one.measure: tuple(dict.fromkeys(half.feed for half in one.halves)) for one in chosen}
     sources = _Sources(current, grain)
     frames = _frames(session, current, chosen, feeds)
     failed = _failed(frames, chosen, grain)
@@ -147,43 +148,60 @@ def _cells(
             if kind == "counted":
                 behind = sources.counted(organisation, period)
             else:
-                behind = sources.behind(organisation, period, (half.feed for half in definition.halves))
+                behind = sources.behind(organisation, period, halves[measure])
             before = cells.get((measure, organisation, period))
-            if before is None or sources.received(behind) >= before[0]:
+            if before is None or behind.received >= before[0]:
                 figure = Figures(
                     measure, organisation, period, Period.parse(period).start, definition.version, strata, numerator,
-                    denominator, dates, kind, any(one.status == "provisional" for one in behind),
-                    sorted({one.id for one in behind}),
+                    denominator, dates, kind, behind.provisional, behind.versions,
                     failed.get((measure, organisation, period), []) if kind == "rows" else [],
                 )  # fmt: skip
-                cells[measure, organisation, period] = (sources.received(behind), figure)
+                cells[measure, organisation, period] = (behind.received, figure)
     for nil in _nil(current, chosen, grain):
         cells.setdefault((nil.measure, nil.organisation, nil.period), (LONG_AGO, nil))
     inside = _Inside(stretches)
     return [figure for _, figure in cells.values() if inside(figure)]
 
 
+class _Behind(NamedTuple):
+    """What stands behind a figure: when the last of its returns was received, whether any may change, and their ids."""
+
+    received: datetime
+    provisional: bool
+    versions: list[str]
+
+    @classmethod
+    def of(cls, returns: Sequence[_Current]) -> "_Behind":
+        return cls(
+            max((one.received_at for one in returns), default=LONG_AGO),
+            any(one.status == "provisional" for one in returns),
+            sorted({one.id for one in returns}),
+        )
+
+
 class _Sources:
-    """Which current returns stand behind a figure."""
+    """Which current returns stand behind a figure; the same stand behind that of many measures."""
 
     def __init__(self, current: Sequence[_Current], grain: Grain) -> None:
         self._found: dict[tuple[str, str, str], list[_Current]] = defaultdict(list)
+        self._told: dict[tuple[str, str, Sequence[str]], _Behind] = {}
         for one in current:
             for period in {one.period.text, *_covering(one.period, grain)}:
                 self._found[one.feed, one.organisation, period].append(one)
 
-    def behind(self, organisation: str, period: str, feeds: Iterable[str]) -> list[_Current]:
-        """The returns of these feeds that fall into the period."""
-        return [one for feed in dict.fromkeys(feeds) for one in self._found.get((feed, organisation, period), ())]
+    def behind(self, organisation: str, period: str, feeds: tuple[str, ...]) -> _Behind:
+        """Of the returns of these feeds that fall into the period."""
+        key = (organisation, period, feeds)
+        if key not in self._told:
+            self._told[key] = _Behind.of([
+                one for feed in feeds for one in self._found.get((feed, organisation, period), ())
+            ])  # fmt: skip
+        return self._told[key]
 
-    def counted(self, organisation: str, period: str) -> list[_Current]:
-        """The return of ready figures for exactly this period."""
-        return [one for one in self._found.get((COUNTED, organisation, period), ()) if one.period.text == period]
-
-    @staticmethod
-    def received(behind: Sequence[_Current]) -> datetime:
-        """When the last of them was received."""
-        return max((one.received_at for one in behind), default=LONG_AGO)
+    def counted(self, organisation: str, period: str) -> _Behind:
+        """Of the return of ready figures for exactly this period."""
+        sent = self._found.get((COUNTED, organisation, period), ())
+        return _Behind.of([one for one in sent if one.period.text == period])
 
 
 def _covering(period: Period, grain: Grain) -> Iterator[str]:

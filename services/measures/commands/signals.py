@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -22,9 +23,11 @@ from services.measures.rules.disclosure import policy
 from services.measures.rules.judging import Judgement, judged
 from services.measures.rules.spc.answers import TRIAL_POINTS
 from shared.contracts.measures import SignalDetected
+from shared.db import driver
 from shared.messaging.outbox import publish
 
 ORGANISATIONS_AT_ONCE = 1000
+_LOCK, _TURNS = 0x51_64_4A, 64
 
 
 class Found(NamedTuple):
@@ -51,13 +54,24 @@ def judge(
     Aggregates among them have no figures of their own, and are left alone.
     """
     aggregates = {one.code for one in places(session, codes=organisations) if one.is_aggregate}
-    remaining = iter(sorted(set(organisations) - aggregates))
+    own = set(organisations) - aggregates
+    _take_turns(session, own)
+    remaining = iter(sorted(own))
     while block := list(islice(remaining, ORGANISATIONS_AT_ONCE)):
         standing = signals_of(session, block)
         measures = {*moved, *(measure for _, measure in standing)}
         known = {measure: definitions[measure] for measure in sorted(measures) if measure in definitions}
         found = _signals(session, known, block)
         keep(session, {key: one for key, one in standing.items() if key[1] in known}, found, change, instant)
+
+
+def _take_turns(session: Session, organisations: Collection[str]) -> None:
+    """Wait until no other worker is judging these: each must see the figures that the other has brought.
+
+    To the end of the transaction. A lock is shared by many organisations, for there can be only so many.
+    """
+    turns = sorted({crc32(code.encode()) % _TURNS for code in organisations})
+    driver(session).execute("select pg_advisory_xact_lock(%s, turn) from unnest(%s::int[]) as turn", (_LOCK, turns))
 
 
 def signals_of(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
