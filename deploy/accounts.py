@@ -1,5 +1,7 @@
 """An account for each service on a server that they share: it works on the rows of its own database, and no other."""
 
+from collections.abc import Mapping, Sequence
+
 import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
@@ -12,6 +14,8 @@ _GRANTS = (
     "revoke insert, update, delete on alembic_version from {0}",
     "grant usage, select on all sequences in schema public to {0}",
 )
+APPEND_ONLY: Mapping[str, Sequence[str]] = {"gateway": ("audit",)}
+"""Tables of which an account may only add rows and read them."""
 
 
 def ensure(server_url: str, service: str, password: str) -> None:
@@ -30,3 +34,5 @@ def ensure(server_url: str, service: str, password: str) -> None:
         connection.execute(sql.SQL("alter role {} login password {}").format(name, verifier))
         for grant in _GRANTS:
             connection.execute(sql.SQL(grant).format(name))
+        for table in APPEND_ONLY.get(service, ()):
+            connection.execute(sql.SQL("revoke update, delete on {} from {}").format(sql.Identifier(table), name))

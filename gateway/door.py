@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import sandbox
 from gateway.access.audit import AuditLog
 from gateway.access.roster import Roster
+from gateway.access.watched import event_of, subjects
 from gateway.conformance.checks import Ledger
 from gateway.conformance.watching import followed
 from gateway.deprecations import DEPRECATED, Deprecation, announcements
@@ -90,7 +91,7 @@ class Door:
             visit = await self._admit(scope, address)
         except Refusal as refusal:
             await _answer(refusal.problem, refusal.allowance.headers, scope, receive, send)
-            self._note(scope, address, refusal.visitor, refusal.problem.status)
+            self._note_refusal(scope, address, refusal.visitor, refusal.problem.status)
             self._watch(refusal.visitor, wait=refusal.allowance.wait)
             return
         self._watch(visit.visitor)
@@ -99,11 +100,9 @@ class Door:
         await visit.asked.pause()
         if visit.row.service == GATEWAY:
             status = await self._serve_own(scope, receive, send, visit)
-            writes = False  # those are in the audit already, and in the transaction that made them
         else:
             status = await self._forward(scope, receive, send, visit)
-            writes = visit.need.endswith(":write")
-        self._note(scope, address, visit.visitor, status, writes=writes)
+        self._note(scope, address, visit, status)
 
     async def _admit(self, scope: Scope, address: str) -> Visit:
         """Find where the request goes and whether it may. Raises Refusal."""
@@ -207,11 +206,24 @@ class Door:
         if wait is not None:
             self._ledger.told_to_wait(visitor.principal.client_id, wait)
 
-    def _note(self, scope: Scope, address: str, visitor: Visitor | None, status: int, *, writes: bool = False) -> None:
-        """Into the audit with refusals and with what was written in a service."""
-        if status in REFUSALS or writes:
+    def _note(self, scope: Scope, address: str, visit: Visit, status: int) -> None:
+        """Into the audit with what is kept there of a request that was let in."""
+        if status in REFUSALS:
+            self._note_refusal(scope, address, visit.visitor, status)
+        elif visit.visitor is not None:
+            row, principal = visit.row, visit.visitor.principal
+            event = event_of(row, visit.need, scope["method"], status, principal)
+            if event is not None:
+                about = subjects(row, scope["path"], scope["query_string"].decode("latin-1")) if status < 400 else {}
+                self._audit.note(
+                    event, client_id=principal.client_id, address=address, method=scope["method"], route=row.path,
+                    status=status, **about,
+                )  # fmt: skip
+
+    def _note_refusal(self, scope: Scope, address: str, visitor: Visitor | None, status: int) -> None:
+        if status in REFUSALS:
             self._audit.note(
-                "request.refused" if status in REFUSALS else "write",
+                "request.refused",
                 client_id=visitor.principal.client_id if visitor else None,
                 address=address,
                 method=scope["method"],

@@ -225,7 +225,11 @@ def list_audit(
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> schemas.Audit:
-    """Every token, refusal, write and change of a client, newest first. Nothing here can be changed or deleted."""
+    """Every token, refusal, write, export, exact read and change of a client, newest first.
+
+    An exact read is one of figures by a client that sees them without disclosure control. Nothing here can be changed
+    or deleted.
+    """
     key = paging.decode(cursor, parts=[int])
     rows = queries.audit(
         session,

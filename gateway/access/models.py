@@ -71,7 +71,7 @@ class UsedAssertion(Base):
 
 
 class AuditEntry(Base):
-    """One thing that happened at the door. A trigger refuses to change or delete any."""
+    """One thing that happened at the door. Our account may not change or delete any, and a trigger refuses."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_client_id", "client_id", "id"), Index("ix_audit_event", "event", "id"))

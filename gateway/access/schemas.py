@@ -117,7 +117,7 @@ class AuditEntry(BaseModel):
     at: datetime
     event: str = Field(
         description="token.issued, token.refused, client.registered, client.rotated, client.revoked, "
-        "request.refused, write or audit.overflowed"
+        "request.refused, write, export, read.exact or audit.overflowed"
     )
     client_id: str | None
     request_id: str | None
@@ -125,7 +125,9 @@ class AuditEntry(BaseModel):
     method: str | None
     route: str | None = Field(description="The address as the API documents it, not as it was filled in.")
     status: int | None
-    detail: dict[str, Any]
+    detail: dict[str, Any] = Field(
+        description="Of a read that was answered what it was about, such as `measure` and `organisation`."
+    )
 
 
 class Audit(BaseModel):

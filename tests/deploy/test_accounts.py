@@ -38,6 +38,18 @@ def test_a_service_works_on_the_rows_of_every_table_of_its_own(server_url, right
     assert [table for may, table in found if not may] == []
 
 
+@pytest.mark.parametrize(("right", "may"), [("select", True), ("insert", True), ("update", False), ("delete", False)])
+def test_of_the_audit_the_account_of_the_gateway_may_add_and_read_rows_only(server_url, right, may):
+    with as_account(server_url, "gateway") as connection:
+        question = "select has_table_privilege('audit', %s), has_table_privilege('client', %s)"
+        assert connection.execute(question, [right, right]).fetchone() == (may, True)
+
+
+def test_the_account_of_the_gateway_cannot_take_the_guard_of_the_audit_away(server_url):
+    with as_account(server_url, "gateway") as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute("alter table audit disable trigger audit_is_append_only")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

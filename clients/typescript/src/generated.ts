@@ -148,7 +148,10 @@ export interface paths {
         };
         /**
          * List Audit
-         * @description Every token, refusal, write and change of a client, newest first. Nothing here can be changed or deleted.
+         * @description Every token, refusal, write, export, exact read and change of a client, newest first.
+         *
+         *     An exact read is one of figures by a client that sees them without disclosure control. Nothing here can be changed
+         *     or deleted.
          */
         get: operations["list_audit"];
         put?: never;
@@ -2103,7 +2106,7 @@ export interface components {
             at: string;
             /**
              * Event
-             * @description token.issued, token.refused, client.registered, client.rotated, client.revoked, request.refused, write or audit.overflowed
+             * @description token.issued, token.refused, client.registered, client.rotated, client.revoked, request.refused, write, export, read.exact or audit.overflowed
              */
             event: string;
             /** Client Id */
@@ -2121,7 +2124,10 @@ export interface components {
             route: string | null;
             /** Status */
             status: number | null;
-            /** Detail */
+            /**
+             * Detail
+             * @description Of a read that was answered what it was about, such as `measure` and `organisation`.
+             */
             detail: {
                 [key: string]: unknown;
             };
@@ -4862,6 +4868,16 @@ export interface components {
         OrganisationPage: {
             /** Complete */
             complete: boolean;
+            /**
+             * As Of
+             * @description Of the newest part.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows when that of a part does.
+             */
+            data_version: number;
             parts: components["schemas"]["OrganisationParts"];
         };
         /**
@@ -5212,6 +5228,16 @@ export interface components {
         ProgrammePage: {
             /** Complete */
             complete: boolean;
+            /**
+             * As Of
+             * @description Of the newest part.
+             */
+            as_of: string | null;
+            /**
+             * Data Version
+             * @description Grows when that of a part does.
+             */
+            data_version: number;
             parts: components["schemas"]["ProgrammeParts"];
         };
         /**
@@ -12980,6 +13006,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "complete": false,
+                     *       "as_of": "2026-10-13T09:00:00Z",
+                     *       "data_version": 4711,
                      *       "parts": {
                      *         "organisation": {
                      *           "status": "ok",
@@ -13134,6 +13162,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "complete": false,
+                     *       "as_of": "2026-10-13T09:00:00Z",
+                     *       "data_version": 4711,
                      *       "parts": {
                      *         "programme": {
                      *           "status": "ok",

@@ -16,6 +16,8 @@ create trigger audit_is_append_only before update or delete on audit
     for each row execute function refuse_to_change_the_audit();
 create trigger audit_is_not_emptied before truncate on audit
     for each statement execute function refuse_to_change_the_audit();
+alter table audit enable always trigger audit_is_append_only;
+alter table audit enable always trigger audit_is_not_emptied;
 """
 
 
