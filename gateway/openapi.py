@@ -14,13 +14,13 @@ from typing import Any
 import orjson
 import structlog
 
+from gateway import conventions
 from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.live.webhooks.description import described
 from gateway.pool import Patience
 from gateway.problems import (
     AccessUncertain,
     AmbiguousAddress,
-    AnswerTooLate,
     BrokenAnswer,
     ServiceUnreachable,
     TooManyCells,
@@ -29,7 +29,7 @@ from gateway.problems import (
 from gateway.proxy import Proxy
 from gateway.routes import ANY_CLIENT, FIGURES, GATEWAY, OPERATIONS, PUBLIC, SCOPES, SERVICES, Row
 from gateway.wire import UpstreamError
-from shared.problems import MEDIA_TYPE, Forbidden, InvalidRequest, Problem, Unauthenticated
+from shared.problems import MEDIA_TYPE, AnswerTooLate, Forbidden, InvalidRequest, Problem, Unauthenticated
 from shared.problems import document as problem_document
 
 Document = dict[str, Any]
@@ -95,10 +95,11 @@ class Documents:
         return dict(self._kept)
 
     async def _ask(self, service: str) -> Document | None:
-        pool = self._proxy.pool(service)
+        asked = self._proxy.services[service]
         head = b"GET /internal/openapi.json HTTP/1.1\r\nhost: %b\r\naccept: application/json\r\n\r\n"
         try:
-            answer = await pool.send(head % pool.origin.authority, repeatable=True, patience=Patience(read=10))
+            head %= asked.pool.origin.authority
+            answer = await asked.send(head, repeatable=True, patience=Patience(read=10))
             body = bytearray()
             try:
                 while len(body) < LARGEST_DOCUMENT and (part := await answer.read(10)):
@@ -135,6 +136,7 @@ def merged(
         schemas |= _used(document.get("components", {}).get("schemas", {}), kept)
     deprecated = {(one.method, _shape(one.path)): one for one in going}
     for path, method, operation in operations({"paths": paths}):
+        conventions.say(operation, method.lower())
         if (method, _shape(path)) in deprecated:
             deprecated[method, _shape(path)].mark(operation)
     whole: Document = {
@@ -143,7 +145,11 @@ def merged(
         "servers": [{"url": server}],
         "paths": dict(sorted(paths.items())),
         "webhooks": described(),
-        "components": {"schemas": dict(sorted(schemas.items())), "securitySchemes": _security_schemes(server)},
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "headers": deepcopy(conventions.HEADERS),
+            "securitySchemes": _security_schemes(server),
+        },
     }
     return whole
 

@@ -50,7 +50,7 @@ def test_each_operation_has_the_refusals_of_the_door_beside_its_own():
     own = operation("series", responses=problems(NotFound) | {"200": {"description": "Good."}})
     own["responses"] = {str(status): answer for status, answer in own["responses"].items()}
     answers = whole({MEASURES: described({"/v1/series": {"get": own}})})["paths"]["/v1/series"]["get"]["responses"]
-    assert list(answers) == ["200", "401", "403", "404", "422", "429", "502", "503", "504"]
+    assert list(answers) == ["200", "304", "401", "403", "404", "422", "429", "502", "503", "504"]
     assert "not-found" in answers["404"]["content"]["application/problem+json"]["examples"]
 
 

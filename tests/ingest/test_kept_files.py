@@ -156,3 +156,15 @@ def test_a_file_without_faults_has_a_page_of_none(ingest: Ingest) -> None:
     receipt = ingest.send(as_csv(some_counts())).json()
     assert ingest.get(receipt["links"]["faults"]).json()["items"] == []
     assert pl.read_parquet(io.BytesIO(ingest.get(receipt["links"]["faults"], format="parquet").content)).height == 0
+
+
+@pytest.mark.parametrize("kind", ["faults", "annotated", "rejected", "original"])
+def test_what_one_has_already_is_not_sent_again_until_the_receipt_changes(ingest: Ingest, kind: str) -> None:
+    receipt = ingest.send(as_csv(counts_with_one_fault())).json()
+    place = receipt["links"][kind]
+    first = ingest.get(place)
+    has = {**ingest.as_(), "If-None-Match": first.headers["ETag"]}
+    assert ingest.client.get(place, headers=has).status_code == 304
+    assert first.headers["X-Data-Version"] == str(receipt["data_version"])
+    ingest.client.delete(receipt["links"]["self"], headers=ingest.as_())
+    assert ingest.client.get(place, headers=has).status_code == 200

@@ -18,6 +18,7 @@ from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import FAULTS
 from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, OURS
 from shared import media
+from shared.caching import answer_with_etag, etag
 from shared.db import Database, Session
 from shared.media import sent_as
 from shared.problems import problems
@@ -47,9 +48,11 @@ def list_faults(
 ) -> Response:
     """Every fault of a submission, line by line, streamed: all of them are on one page."""
     one = receipts.submission(session, submission_id, caller=caller, known=known)
-    frames = _frames(request.app.state.database, submission_id, kept.FAULTS)
     chosen = form or _accepted(request)
-    headers = {"X-Data-Version": str(one.link), "Vary": "Accept"}
+    known_already, headers = _tagged(request, one, "faults", chosen)
+    if known_already is not None:
+        return known_already
+    frames = _frames(request.app.state.database, submission_id, kept.FAULTS)
     if chosen == "parquet":
         return parquet_answer(frames, schema=FAULTS, headers=headers)
     if chosen == "csv":
@@ -74,11 +77,14 @@ def get_rejected(
     Two columns more say where they come from (`psip_mends`, `psip_line`): rows sent back with them join their returns.
     """
     one = receipts.submission(session, submission_id, caller=caller, known=known)
+    known_already, headers = _tagged(request, one, "rejected")
+    if known_already is not None:
+        return known_already
     names = kept.columns(session, one)
     frames = _frames(request.app.state.database, submission_id, kept.REJECTED)
     mine = (pl.lit(submission_id).alias(OUR_MENDS), pl.col(LINE).cast(pl.String).alias(OUR_LINE))
     told = (frame.select(*(n for n in frame.columns if n not in OURS), *mine) for frame in frames)
-    return StreamingResponse(_as_csv(told, names), media_type=CSV)
+    return StreamingResponse(_as_csv(told, names), media_type=CSV, headers=headers)
 
 
 @router.get("/annotated", response_class=Response, responses=sent_as(media.CSV))
@@ -87,8 +93,11 @@ def get_annotated(
 ) -> Response:
     """The file as sent, as CSV with two columns more: the line of each row, and what is wrong with it."""
     one = receipts.submission(session, submission_id, caller=caller, known=known)
-    names = kept.columns(session, one)
-    return StreamingResponse(_as_csv(_annotated(request.app.state.database, one), names), media_type=CSV)
+    known_already, headers = _tagged(request, one, "annotated")
+    if known_already is not None:
+        return known_already
+    told, names = _annotated(request.app.state.database, one), kept.columns(session, one)
+    return StreamingResponse(_as_csv(told, names), media_type=CSV, headers=headers)
 
 
 @router.get("/original", response_class=Response, responses=sent_as(*FORMATS))
@@ -97,14 +106,32 @@ def get_original(
 ) -> Response:
     """The file as it was sent; where it held what identifies people, as CSV with that withheld."""
     one = receipts.submission(session, submission_id, caller=caller, known=known)
+    known_already, headers = _tagged(request, one, "original")
+    if known_already is not None:
+        return known_already
     database: Database = request.app.state.database
     if kept.is_redacted(session, submission_id):
         frames = _frames(database, submission_id, kept.REDACTED)
         names = kept.columns(session, one)
-        return StreamingResponse(_as_csv((frame.drop(LINE) for frame in frames), names), media_type=CSV)
-    encoding = {"Content-Encoding": one.content_encoding} if one.content_encoding else {}
+        told = (frame.drop(LINE) for frame in frames)
+        return StreamingResponse(_as_csv(told, names), media_type=CSV, headers=headers)
+    if one.content_encoding:
+        headers["Content-Encoding"] = one.content_encoding
     media_type = one.content_type or "application/octet-stream"
-    return StreamingResponse(_as_sent(database, submission_id), media_type=media_type, headers=encoding)
+    return StreamingResponse(_as_sent(database, submission_id), media_type=media_type, headers=headers)
+
+
+def _tagged(request: Request, one: Submission, *what: str) -> tuple[Response | None, dict[str, str]]:
+    """A 304 if the caller has it already, and the headers that say what it stands on: the receipt as it is now."""
+    headers = {"X-Data-Version": str(one.link), "Vary": "Accept"}
+    if one.linked_at is not None:
+        headers["X-As-Of"] = one.linked_at.isoformat()
+    tag = etag(f"{one.receipt_sha256} {' '.join(what)}".encode())
+    answer = answer_with_etag(request, b"", headers=headers, tag=tag)
+    return (answer if answer.status_code == 304 else None), headers | {
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+    }
 
 
 def _frames(database: Database, submission_id: str, kind: str) -> Iterator[pl.DataFrame]:

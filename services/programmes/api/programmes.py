@@ -137,7 +137,7 @@ def revise_programme(
 @router.get(
     "/v1/programmes/{programme}/driver-diagram",
     response_model=schemas.DriverDiagram,
-    responses=problems(UnknownProgramme),
+    responses=problems(UnknownProgramme) | {200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
 )
 def get_driver_diagram(
     request: Request,
