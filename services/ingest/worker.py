@@ -3,6 +3,7 @@
 from pydantic import SecretStr
 
 from services.ingest.events import HANDLERS
+from services.ingest.queries.stored import ROWS_AT
 from shared.db import Database
 from shared.messaging import cloudevents
 from shared.messaging.bus import Bus
@@ -18,4 +19,4 @@ def create_worker(database_url: SecretStr, bus: Bus) -> Worker:
     database = Database(database_url, pool_size=2)
     subscription = bus.subscribe(SERVICE, cloudevents.topics(HANDLERS))
     consumer = Consumer(SERVICE, database, subscription, HANDLERS)
-    return Worker(SERVICE, Relay(database, bus), consumer, chores=[hourly(consumer.forget_old)])
+    return Worker(SERVICE, Relay(database, bus, stored=ROWS_AT), consumer, chores=[hourly(consumer.forget_old)])

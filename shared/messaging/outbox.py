@@ -7,9 +7,11 @@ the second. It remembers no last position, because a lower position can be commi
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import LiteralString, TypeVar
 
 import orjson
+from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -23,6 +25,18 @@ from shared.telemetry import trail
 _LOCK = 0x05_01_B0_0C  # advisory lock: one relay a database, so that order is kept
 _BATCH_ROWS = 500
 _BATCH_BYTES = 8_000_000
+_NEXT = sql.SQL(
+    """
+    select position, topic, key, ordering_key, headers, body from (
+        select *, sum(coalesce(octet_length(body), 0)) over (order by position) - octet_length(body) as before
+        from (
+            select position, topic, key, ordering_key, headers, coalesce(body, {}) as body
+            from outbox order by position limit %s
+        ) first
+    ) sized where coalesce(before, 0) < %s order by position
+    """
+)
+E = TypeVar("E", bound=Event)
 
 
 def new_id() -> str:
@@ -33,16 +47,20 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
+def publish(
+    session: Session, events: Iterable[E], *, source: str, stored: Callable[[E], str | None] = lambda _: None
+) -> None:
     """Write events to the outbox, in order, within the session's transaction. `source` is the service's name.
 
-    Raises ValueError for an event that no bus would take: in the outbox it would hold up all that follow.
+    `stored` says of an event where its body is kept in the same database, in words that the service's relay knows
+    (see `Relay`), and for as long as it may have to be sent; None where it is kept nowhere else. Raises ValueError for
+    an event that no bus would take: in the outbox it would hold up all that follow.
     """
     steps = trail()
     session.flush()
-    statement = "COPY outbox (topic, key, ordering_key, headers, body) FROM STDIN (FORMAT BINARY)"
+    statement = "COPY outbox (topic, key, ordering_key, headers, body, stored) FROM STDIN (FORMAT BINARY)"
     with driver(session).cursor().copy(statement) as copy:
-        copy.set_types(["text", "text", "text", "jsonb", "bytea"])  # as text a body would be twice as long
+        copy.set_types(["text", "text", "text", "jsonb", "bytea", "text"])  # as text a body would be twice as long
         for event in events:
             envelope = Envelope(
                 id=new_id(),
@@ -55,14 +73,20 @@ def publish(session: Session, events: Iterable[Event], *, source: str) -> None:
             if len(message.body) > LARGEST_BODY:
                 raise ValueError(f"{event.TYPE} of {len(message.body)} bytes: a message holds {LARGEST_BODY}")
             headers = Jsonb(message.headers, dumps=orjson.dumps)
-            copy.write_row((message.topic, message.key, message.ordering_key, headers, message.body))
+            place = stored(event)
+            body = message.body if place is None else None
+            copy.write_row((message.topic, message.key, message.ordering_key, headers, body, place))
 
 
 class Relay:
-    """Carries a service's outbox to the bus."""
+    """Carries a service's outbox to the bus.
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    `stored` is the SQL by which the service finds a body that it keeps elsewhere, given `outbox.stored`.
+    """
+
+    def __init__(self, database: Database, bus: Bus, *, stored: LiteralString = "null::bytea") -> None:
         self.database, self.bus = database, bus
+        self._query = _NEXT.format(sql.SQL(stored))
 
     def step(self) -> int:
         """Send one batch and forget it; how many messages that was. Zero too while another relay holds the lock."""
@@ -75,18 +99,12 @@ class Relay:
                 session.execute(text("delete from outbox where position = any(:sent)"), {"sent": positions})
             return len(messages)
 
-    @staticmethod
-    def _next(session: Session) -> tuple[list[int], list[Message]]:
-        rows = driver(session).execute(
-            """select position, topic, key, ordering_key, headers, body from (
-                   select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
-                   from (select * from outbox order by position limit %s) first
-               ) sized where before < %s order by position""",
-            (_BATCH_ROWS, _BATCH_BYTES),
-            binary=True,
-        )
+    def _next(self, session: Session) -> tuple[list[int], list[Message]]:
+        rows = driver(session).execute(self._query, (_BATCH_ROWS, _BATCH_BYTES), binary=True)
         positions, messages = [], []
         for position, topic, key, ordering_key, headers, body in rows:
+            if body is None:
+                raise LookupError(f"the body of {key!r} is not where the outbox says")
             positions.append(position)
             messages.append(Message(topic=topic, key=key, ordering_key=ordering_key, headers=headers, body=bytes(body)))
         return positions, messages

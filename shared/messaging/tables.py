@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -19,7 +20,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 def add_tables(metadata: MetaData) -> None:
     """Declare `outbox`, `inbox` and `parked` in the metadata.
 
-    outbox: messages of this service that the bus has not kept yet, in order of `position`.
+    outbox: messages of this service that the bus has not kept yet, in order of `position`. A body that the service
+    keeps anyway is not written twice: `stored` says where it is.
     inbox: ids of the events already applied, so that each is applied once.
     parked: messages that could not be applied, with the reason; nothing is thrown away.
     """
@@ -31,8 +33,10 @@ def add_tables(metadata: MetaData) -> None:
         Column("key", Text, nullable=False),
         Column("ordering_key", Text, nullable=False),
         Column("headers", JSONB, nullable=False),
-        Column("body", LargeBinary, nullable=False),
+        Column("body", LargeBinary),
+        Column("stored", Text),
         Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        CheckConstraint("num_nonnulls(body, stored) = 1", name="body_here_or_there"),
     )
     inbox = Table(
         "inbox",

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+import msgspec
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.contracts.measures import SignalDetected
@@ -181,3 +183,33 @@ def test_the_envelope_says_who_and_when(database: Database, local_bus: LocalBus)
     assert envelope.source == "/psip/tests"
     assert envelope.time.tzinfo is not None
     assert message.headers["ce_type"] == "nhs.psip.measures.signal-detected.v1"
+
+
+def test_a_body_that_is_kept_anyway_is_read_where_it_is_when_it_is_sent(
+    database: Database, local_bus: LocalBus
+) -> None:
+    events = [a_signal("here"), a_signal("there")]
+    with database.session() as session:
+        publish(session, events, source="tests", stored=lambda one: "5/2" if one.measure == "there" else None)
+        written = session.execute(text("select body is null, stored from outbox order by position")).all()
+    elsewhere = "(select case stored when '5/2' then '{\"from\": \"elsewhere\"}'::bytea end)"
+    sent = Relay(database, local_bus, stored=elsewhere).step()
+
+    subscription = local_bus.subscribe("anybody", [TOPIC])
+    found = [one.body for one in subscription.poll(limit=10, seconds=0)]
+    subscription.close()
+    assert written == [(False, None), (True, "5/2")]
+    assert (sent, waiting(database)) == (2, 0)
+    assert found == [msgspec.json.encode(events[0]), b'{"from": "elsewhere"}']
+
+
+def test_a_message_whose_body_is_not_where_it_was_said_to_be_stays_in_the_outbox(
+    database: Database, local_bus: LocalBus
+) -> None:
+    with database.session() as session:
+        publish(session, [a_signal()], source="tests", stored=lambda _: "nowhere")
+
+    with pytest.raises(LookupError, match="not where the outbox says"):
+        Relay(database, local_bus).step()
+    assert waiting(database) == 1
+    assert told(local_bus) == []

@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.sorting import PLACE, Pack, Place, Sorter
+from services.ingest.queries.stored import place_of_rows
 from services.ingest.rules import merging, rows
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import OLDER_EXTRACT, faults, no_faults
@@ -344,7 +345,7 @@ def _write(
             landing.feed.id,
         ),
     )
-    publish(session, _events(numbered, landing), source="ingest")
+    publish(session, _events(numbered, landing), source="ingest", stored=place_of_rows)
 
 
 def _events(numbered: Iterable[tuple[str, _Version, _Standing]], landing: Landing) -> Iterator[ReturnPublished]:

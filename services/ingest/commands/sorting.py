@@ -158,12 +158,14 @@ class Sorter:
         many = sizes.filter(pl.col("len") >= _MANY).select(PLACE).iter_rows()
         chosen = (self._packs.keys() | set(many)) - self._dealt
         places = pl.DataFrame(list(chosen), schema=dict.fromkeys(PLACE, pl.String), orient="row")
-        ready = rows.join(places, on=PLACE, how="semi", maintain_order="left")
-        for (organisation, period), some in ready.partition_by(PLACE, as_dict=True, include_key=False).items():
-            self._packs.setdefault((organisation, period), []).append(self._pack(some, feed))
-        left = rows.join(places, on=PLACE, how="anti", maintain_order="left")
-        self._dealt.update(left.select(PLACE).unique().iter_rows())
-        return left
+        left = rows
+        if len(chosen) < sizes.height:
+            left = rows.join(places, on=PLACE, how="anti", maintain_order="left")
+            rows = rows.join(places, on=PLACE, how="semi", maintain_order="left")
+            self._dealt.update(left.select(PLACE).unique().iter_rows())
+        for (organisation, period), some in rows.group_by(PLACE, maintain_order=True):  # one at a time in memory
+            self._packs.setdefault((organisation, period), []).append(self._pack(some.drop(PLACE), feed))
+        return left if len(chosen) < sizes.height else left.clear()
 
     def _pack(self, rows: pl.DataFrame, feed: Feed) -> Pack:
         numbers = tuple(self._pieces.add(part) for part in row_form.parts(rows.drop(LINE)))

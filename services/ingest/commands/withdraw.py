@@ -7,6 +7,7 @@ from services.ingest.commands.chain import chain
 from services.ingest.models import Return, ReturnVersion, Submission, WaitingRow
 from services.ingest.problems import AlreadyWithdrawn
 from services.ingest.queries.published import published, told
+from services.ingest.queries.stored import place_of_rows
 from services.ingest.rules.rows import JSON
 from shared.contracts.ingest import ReturnPublished
 from shared.db import now
@@ -47,7 +48,7 @@ def _restore(session: Session, key: tuple[str, str, str], withdrawn: ReturnVersi
         return
     one.sequence += 1
     one.current_id = identity
-    publish(session, _events(session, one, before, withdrawn), source="ingest")
+    publish(session, _events(session, one, before, withdrawn), source="ingest", stored=place_of_rows)
 
 
 def _events(

@@ -62,8 +62,10 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("ordering_key", sa.Text(), nullable=False),
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("stored", sa.Text(), nullable=True),
         sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("num_nonnulls(body, stored) = 1", name=op.f("ck_outbox_body_here_or_there")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_outbox")),
     )
     op.create_table(
