@@ -21,7 +21,7 @@ demo: setup            ## the whole platform with plausible data: what it shows,
 	$(BIN)/psip demo
 
 test: .venv/.ready-dev ## every test; those that need Java or Node are skipped, with the reason, where there is none
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 check: .venv/.ready-dev ## style, types, which way imports point, and whether the contracts keep what was promised
 	$(BIN)/ruff check .
