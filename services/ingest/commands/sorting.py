@@ -154,18 +154,17 @@ class Sorter:
 
     def _without_many(self, rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
         """Pack the rows of returns that have many; the others. A return is either packed or dealt, never both."""
-        sizes = rows.group_by(PLACE).len()
-        many = sizes.filter(pl.col("len") >= _MANY).select(PLACE).iter_rows()
-        chosen = (self._packs.keys() | set(many)) - self._dealt
-        places = pl.DataFrame(list(chosen), schema=dict.fromkeys(PLACE, pl.String), orient="row")
-        left = rows
-        if len(chosen) < sizes.height:
+        sizes = {(organisation, period): size for organisation, period, size in rows.group_by(PLACE).len().iter_rows()}
+        many = {place for place, size in sizes.items() if size >= _MANY or place in self._packs} - self._dealt
+        left = rows.clear()
+        if len(many) < len(sizes):
+            self._dealt.update(sizes.keys() - many)
+            places = pl.DataFrame(list(many), schema=dict.fromkeys(PLACE, pl.String), orient="row")
             left = rows.join(places, on=PLACE, how="anti", maintain_order="left")
             rows = rows.join(places, on=PLACE, how="semi", maintain_order="left")
-            self._dealt.update(left.select(PLACE).unique().iter_rows())
         for (organisation, period), some in rows.group_by(PLACE, maintain_order=True):  # one at a time in memory
             self._packs.setdefault((organisation, period), []).append(self._pack(some.drop(PLACE), feed))
-        return left if len(chosen) < sizes.height else left.clear()
+        return left
 
     def _pack(self, rows: pl.DataFrame, feed: Feed) -> Pack:
         numbers = tuple(self._pieces.add(part) for part in row_form.parts(rows.drop(LINE)))
