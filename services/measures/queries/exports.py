@@ -14,7 +14,9 @@ from services.measures.queries.moment import recorded
 from services.measures.queries.organisations import Sight
 from services.measures.rules import disclosure
 from services.measures.rules.definitions import Definition
-from services.measures.rules.series import Figure, add_intervals, series
+from services.measures.rules.series import Figure, add_intervals
+from services.measures.rules.series import items as tidy
+from services.measures.rules.statuses import ReturnState
 from shared.contracts.periods import Period
 from shared.db import driver
 
@@ -66,8 +68,7 @@ def pieces(session: Session, definition: Definition, sight: Sight, *, at: dateti
             {"measure": definition.measure, "at": at},
         )
         while rows := cursor.fetchmany(CELLS_AT_ONCE):
-            lines = [line for row in rows for line in _lines(row, definition, sight)]
-            yield pl.DataFrame(lines, schema=SCHEMA, orient="row")
+            yield pl.DataFrame(list(_lines(rows, definition, sight)), schema=SCHEMA, orient="row")
         yield pl.DataFrame(schema=SCHEMA)
 
 
@@ -86,9 +87,25 @@ def directory_version(session: Session) -> tuple[int, datetime | None]:
     return int(row[0]), row[1]
 
 
-def _lines(row: Sequence[Any], definition: Definition, sight: Sight) -> Iterator[tuple[Any, ...]]:
-    code, name, level, text, grain, strata, numerators, denominators, kind, provisional, version, *rest = row
-    known, change, failed = rest
+def _lines(rows: Sequence[Sequence[Any]], definition: Definition, sight: Sight) -> Iterator[tuple[Any, ...]]:
+    rules = disclosure.policy(definition.disclosure)
+    told = [_items(row, definition, rules, sight) for row in rows]
+    add_intervals([item for items in told for item in items], definition)
+    for row, items in zip(rows, told, strict=True):
+        code, name, level, text, grain, _, _, _, kind, provisional, version, known, change, _ = row
+        period = Period.parse(text)
+        applied = rules.name if _controlled(rules, sight, code) else None
+        for item in items:
+            yield (
+                definition.measure, code, name, level, text, grain, period.start, period.end, item["stratum"],
+                item["numerator"], item["denominator"], item["value"], item["lower_95"], item["upper_95"],
+                definition.unit, item["status"], provisional, kind, version, applied, known, change,
+            )  # fmt: skip
+
+
+def _items(row: Sequence[Any], definition: Definition, rules: disclosure.Policy, sight: Sight) -> list[dict[str, Any]]:
+    """The strata of one cell as they may be shown, still without intervals."""
+    code, _, level, text, _, strata, numerators, denominators, kind, provisional, *_, failed = row
     period = Period.parse(text)
     figures = [
         Figure(
@@ -101,24 +118,13 @@ def _lines(row: Sequence[Any], definition: Definition, sight: Sight) -> Iterator
         )
         for stratum, numerator, denominator in zip(strata, numerators, denominators, strict=True)
     ]
-    rules = disclosure.policy(definition.disclosure)
-    controlled = not rules.exact and not sight.exact(code)
-    items = series(
-        definition,
-        code,
-        figures,
-        first=period,
-        last=period,
-        strata=strata,
-        states={text: "nil"} if kind == "nil" else {},
-    )
-    if controlled:
-        ratio = definition.denominator is not None
-        items = disclosure.as_table(items, rules, level=level or "", multiplier=definition.multiplier, ratio=ratio)
-        add_intervals(items, definition)
-    for item in items:
-        yield (
-            definition.measure, code, name, level, text, grain, period.start, period.end, item["stratum"],
-            item["numerator"], item["denominator"], item["value"], item["lower_95"], item["upper_95"], definition.unit,
-            item["status"], provisional, kind, version, rules.name if controlled else None, known, change,
-        )  # fmt: skip
+    states: dict[str, ReturnState] = {text: "nil"} if kind == "nil" else {}
+    found = tidy(definition, code, figures, first=period, last=period, strata=strata, states=states)
+    if not _controlled(rules, sight, code):
+        return found
+    ratio = definition.denominator is not None
+    return disclosure.as_table(found, rules, level=level or "", multiplier=definition.multiplier, ratio=ratio)
+
+
+def _controlled(rules: disclosure.Policy, sight: Sight, code: str) -> bool:
+    return not rules.exact and not sight.exact(code)

@@ -21,6 +21,8 @@ def to_hide(parts: Sequence[Mapping[str, float]], rules: Policy) -> set[str]:
 
     A stratum that a part lacks is 0 in it. Strata of several names (`imd_quintile=1`, `sex=male`) are a table each.
     """
+    if not any(0 < count < rules.small_below for part in parts for count in part.values()):
+        return set()
     strata = sorted({name for part in parts for name in part if name != WHOLE})
     hidden: set[str] = set()
     for dimension in sorted({name.partition("=")[0] for name in strata}) or [WHOLE]:

@@ -55,15 +55,30 @@ def series(
     Intervals are 95%: Wilson's for proportions, exact or Byar's for rates and counts. A figure that fails a gate keeps
     its numbers and has no value.
     """
+    found = items(definition, organisation, figures, first=first, last=last, strata=strata, states=states)
+    add_intervals(found, definition)
+    return found
+
+
+def items(
+    definition: Definition,
+    organisation: str,
+    figures: Iterable[Figure],
+    *,
+    first: Period,
+    last: Period,
+    strata: Sequence[str] = (WHOLE,),
+    states: Mapping[str, ReturnState] | None = None,
+) -> list[dict[str, Any]]:
+    """The same, still without intervals: of many organisations they are added together."""
     known = {(figure.stratum, figure.period): figure for figure in figures}
     standing = states or {}
-    items = []
+    found = []
     for stratum in strata:
         for period in first.until(last):
             figure = known.get((stratum, period.text)) or _nobody(known.get((WHOLE, period.text)), stratum, definition)
-            items.append(_item(definition, organisation, stratum, period.text, figure, standing.get(period.text)))
-    add_intervals(items, definition)
-    return items
+            found.append(_item(definition, organisation, stratum, period.text, figure, standing.get(period.text)))
+    return found
 
 
 def _nobody(whole: Figure | None, stratum: str, definition: Definition) -> Figure | None:
