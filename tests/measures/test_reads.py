@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from services.measures.api.forms import rasterised
 from tests.measures.builders import (
     MONTHS,
     a_measure,
@@ -250,6 +251,13 @@ def test_a_chart_is_drawn_as_png(served: Served) -> None:
     answer = served.get("/v1/charts/preterm/RGT", format="png")
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
+
+
+def test_a_chart_as_png_has_its_letters_wherever_it_is_drawn() -> None:
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="20"><text y="15" font-family="{}">{}</text></svg>'
+    )
+    assert rasterised(drawn.format("Arial, sans-serif", "preterm")) != rasterised(drawn.format("sans-serif", ""))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import font_source_sans_pro as letters
 import polars as pl
 import resvg_py
 from fastapi import Request, Response
@@ -14,6 +15,7 @@ from shared.caching import answer_with_etag
 CSV = "text/csv; charset=utf-8"
 PARQUET = "application/vnd.apache.parquet"
 VEGA_LITE = "application/vnd.vegalite.v5+json"
+_LETTERS = [letters.SourceSansPro, letters.SourceSansProBold]
 _ACCEPTED = {
     "text/csv": "csv",
     PARQUET: "parquet",
@@ -69,8 +71,12 @@ def stands_on(answer: Mapping[str, Any]) -> dict[str, str]:
 
 
 def rasterised(svg: str) -> bytes:
-    """The picture as PNG, at twice its size for sharp print."""
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=2, sans_serif_family="DejaVu Sans"))
+    """The picture as PNG, at twice its size for sharp print; in letters of our own, so alike on every machine."""
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=svg, zoom=2, sans_serif_family="Source Sans Pro", font_files=_LETTERS, skip_system_fonts=True
+        )
+    )
 
 
 _CHARTS: Mapping[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {

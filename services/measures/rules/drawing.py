@@ -103,7 +103,7 @@ def _opening(chart: Mapping[str, Any]) -> Iterator[str]:
         title += f" ({chart['stratum'].replace('=', ' ').replace('_', ' ')})"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, DejaVu Sans, sans-serif" font-size="12" '
+        'role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, sans-serif" font-size="12" '
         f'fill="{INK}">'
     )
     yield f'<title id="title">{escape(title)}</title>'
