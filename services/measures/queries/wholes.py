@@ -70,12 +70,14 @@ def wholes(
         yield Series(*row)
 
 
+# What is joined is said once more in the condition: of a list that it may not join, PostgreSQL knows how long it is.
 _CELLS = """
     from unnest(%(places)s::text[], %(codes)s::text[], %(starts)s::date[], %(ends)s::date[])
          as member(place, code, first, last)
     cross join unnest(%(measures)s::text[], %(plain)s::bool[]) as asked(measure, plain)
     join cell on cell.measure = asked.measure and cell.organisation = member.code
-    where {instant} and cell.failed = '{{}}' and cell.strata[1] = '' and cell.numerator[1] is not null
+    where cell.organisation = any(%(codes)s::text[]) and cell.measure = any(%(measures)s::text[]) and {instant}
+      and cell.failed = '{{}}' and cell.strata[1] = '' and cell.numerator[1] is not null
       and (asked.plain or cell.denominator[1] is not null)
       and (member.first is null or cell.start >= member.first) and (member.last is null or cell.start < member.last)
       and (%(from)s::date is null or cell.start >= %(from)s::date)
