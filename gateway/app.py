@@ -53,7 +53,9 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
 
     `going` are the operations that are deprecated.
     """
-    database = Database(settings.database_url, pool_size=settings.pool_size)
+    database = Database(
+        settings.database_url, pool_size=settings.pool_size, statement_seconds=settings.statement_seconds
+    )
     tokens = Tokens(
         settings.token_key.get_secret_value(),
         issuer=settings.issuer,
@@ -125,6 +127,12 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     )
     open_streams = Gauge("psip_streams", "Streams that are open.", registry=app.state.metrics.registry)
     open_streams.set_function(lambda: hub.streams)
+    alone = Gauge(
+        "psip_service_left_alone", "Whether a service has failed too often to be asked.", ["service"],
+        registry=app.state.metrics.registry,
+    )  # fmt: skip
+    for name, service in proxy.services.items():
+        alone.labels(name).set_function(partial(getattr, service, "left_alone"))
     app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
     app.state.closing = hub.close
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())

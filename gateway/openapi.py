@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import structlog
 
-from gateway import conventions
+from gateway import conventions, examples
 from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.live.webhooks.description import described
 from gateway.pool import Patience
@@ -137,6 +137,7 @@ def merged(
     deprecated = {(one.method, _shape(one.path)): one for one in going}
     for path, method, operation in operations({"paths": paths}):
         conventions.say(operation, method.lower())
+        examples.give(operation)
         if (method, _shape(path)) in deprecated:
             deprecated[method, _shape(path)].mark(operation)
     whole: Document = {

@@ -53,7 +53,7 @@ class HeadersTooLarge(Problem):
 
 
 class RequestTooSlow(Problem):
-    """The body of the request stopped coming."""
+    """The body of the request stopped coming, or came too slowly."""
 
     status, slug = 408, "request-too-slow"
 
@@ -75,16 +75,6 @@ class ServiceUnreachable(Problem):
     """
 
     status, slug = 503, "service-unreachable"
-
-
-class AnswerTooLate(Problem):
-    """The service behind this address did not answer in time.
-
-    A request that changes something may still be carried out: ask for its result, or send it again with the same
-    `Idempotency-Key`.
-    """
-
-    status, slug = 504, "answer-too-late"
 
 
 class OnlyInTheSandbox(Problem):

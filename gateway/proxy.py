@@ -6,14 +6,12 @@ else. The framing of each request is made anew, so what a caller sends can never
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import NamedTuple
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.pool import Origin, Patience, Pool
+from gateway.pool import Origin, Patience
 from gateway.problems import (
-    AnswerTooLate,
     BodyTooLarge,
     BrokenAnswer,
     HeadersTooLarge,
@@ -21,6 +19,7 @@ from gateway.problems import (
     ServiceUnreachable,
 )
 from gateway.routes import Row
+from gateway.service import ClientGone, LeftAlone, Service
 from gateway.wire import (
     Answer,
     Broken,
@@ -34,10 +33,9 @@ from gateway.wire import (
     checked,
 )
 from shared import telemetry
-from shared.problems import InvalidRequest, Problem
+from shared.db import SECONDS_LEFT
+from shared.problems import AnswerTooLate, InvalidRequest, Problem
 
-SECONDS_LEFT = "x-psip-seconds-left"
-"""The header that tells a service how long its answer will be waited for."""
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding "
     b"upgrade".split()
@@ -51,33 +49,40 @@ NOT_RETURNED = HOP_BY_HOP | frozenset(b"server date x-request-id x-correlation-i
 LARGEST_HEAD = 32 * 1024
 SMALL_BODY = 64 * 1024  # sent together with the head
 PATIENT_WITH_CLIENTS = 60.0  # seconds a caller may take to send or to read the next part
+SLOWEST_UPLOAD = 2000.0  # bytes a second, on average after the first minute
 WATCH_AFTER = 0.05  # an answer that comes sooner is not worth watching the caller for
 CLIENT_GONE = 499
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-RETRY_AFTER = {"Retry-After": "2"}
+RETRY_SECONDS = 2
 
-PROBLEMS: tuple[tuple[type[UpstreamError], type[Problem], Mapping[str, str]], ...] = (
-    (CannotConnect, ServiceUnreachable, RETRY_AFTER),
-    (ConnectTooSlow, ServiceUnreachable, RETRY_AFTER),
-    (PoolTooSlow, ServiceUnreachable, RETRY_AFTER),
-    (Broken, BrokenAnswer, {}),
-    (TooSlow, AnswerTooLate, {}),
+AGAIN = "nothing was sent to it: the request can be repeated after the seconds that Retry-After says"
+PERHAPS = "it may or may not have been carried out: repeat it, a change with the same Idempotency-Key"
+PROBLEMS: tuple[tuple[type[UpstreamError], type[Problem], str], ...] = (
+    (LeftAlone, ServiceUnreachable, AGAIN),
+    (CannotConnect, ServiceUnreachable, AGAIN),
+    (ConnectTooSlow, ServiceUnreachable, AGAIN),
+    (PoolTooSlow, ServiceUnreachable, AGAIN),
+    (Broken, BrokenAnswer, PERHAPS),
+    (TooSlow, AnswerTooLate, PERHAPS),
 )
 log = structlog.get_logger()
-
-
-class ClientGone(Exception):
-    """Whoever asked has hung up."""
-
 
 Extra = Headers | Callable[[Answer], Awaitable[Headers]]
 
 
-class Service(NamedTuple):
-    """A service: its connections, and the headers that every request to it carries."""
+def problem_of(error: UpstreamError) -> Problem:
+    """What a caller is told of a request that got no answer, and what to do."""
+    kind, remedy = next((kind, remedy) for wrong, kind, remedy in PROBLEMS if isinstance(error, wrong))
+    wait = error.seconds if isinstance(error, LeftAlone) else RETRY_SECONDS
+    headers = {"Retry-After": str(wait)} if kind is ServiceUnreachable else {}
+    return kind(f"the service behind this address {_SAID[kind]}; {remedy}", headers=headers)
 
-    pool: Pool
-    headers: bytes
+
+_SAID: Mapping[type[Problem], str] = {
+    ServiceUnreachable: "cannot be reached just now",
+    BrokenAnswer: "broke off",
+    AnswerTooLate: "did not answer in time",
+}
 
 
 class Proxy:
@@ -87,13 +92,14 @@ class Proxy:
         scheme, _, authority = public_url.partition("://")
         outside = f"x-forwarded-proto: {scheme}\r\nx-forwarded-host: {authority.rstrip('/')}\r\n".encode("ascii")
         self._services = {
-            name: Service(Pool(origin), b"host: %b\r\n%b" % (origin.authority, outside))
+            name: Service(name, origin, headers=b"host: %b\r\n%b" % (origin.authority, outside))
             for name, origin in ((name, Origin.of_url(url)) for name, url in upstreams.items())
         }
 
-    def pool(self, service: str) -> Pool:
-        """The connections to one service."""
-        return self._services[service].pool
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The services by name."""
+        return self._services
 
     def close(self) -> None:
         """Close every connection."""
@@ -115,10 +121,10 @@ class Proxy:
         try:
             body = await _body(receive, framing, row, watch)
             repeatable = scope["method"] == "GET" and not framing
-            answer = await _send(service.pool, head, body, chunked=framing == CHUNKED, repeatable=repeatable, row=row)
+            answer = await _send(service, head, body, chunked=framing == CHUNKED, repeatable=repeatable, row=row)
             try:
                 more = extra if isinstance(extra, list) else await extra(answer)
-                await _relay(answer, send, watch, more, row)
+                await _relay(answer, send, watch, more, service, row)
                 return answer.status
             finally:
                 answer.close()
@@ -135,7 +141,7 @@ class Proxy:
 
 CHUNKED = b"transfer-encoding: chunked\r\n"
 LINES_OF_OURS = 10  # the request line, host, two x-forwarded, the principal, the time, three ids, the blank line
-_SECONDS_LEFT = SECONDS_LEFT.encode()
+_SECONDS_LEFT = SECONDS_LEFT.lower().encode()
 
 
 def _framing(headers: Headers, row: Row) -> bytes:
@@ -191,22 +197,19 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
 
 
 async def _send(
-    pool: Pool, head: bytes, body: "bytes | _Upload", *, chunked: bool, repeatable: bool, row: Row
+    service: Service, head: bytes, body: "bytes | _Upload", *, chunked: bool, repeatable: bool, row: Row
 ) -> Answer:
     patience = Patience(read=row.seconds, write=row.seconds)
     try:
-        return await pool.send(head, body, chunked=chunked, repeatable=repeatable, patience=patience)
+        return await service.send(head, body, chunked=chunked, repeatable=repeatable, patience=patience)
     except UpstreamError as error:
         if isinstance(error.__cause__, ClientGone | Problem):
             raise error.__cause__ from None
         log.warning("no answer from a service", service=row.service, error=type(error).__name__)
-        for kind, problem, headers in PROBLEMS:
-            if isinstance(error, kind):
-                raise problem(headers=headers) from error
-        raise
+        raise problem_of(error) from error
 
 
-async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, row: Row) -> None:
+async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, service: Service, row: Row) -> None:
     """Give the answer to the caller as it comes. One that breaks off is broken off for the caller too."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _returned(answer.headers, extra)})
     while True:
@@ -222,6 +225,8 @@ async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, ro
             await answer.more(row.seconds)
         except (UpstreamError, TimeoutError) as error:
             log.warning("an answer broke off", service=row.service, error=type(error).__name__)
+            if isinstance(error, UpstreamError):
+                service.failed(error)
             return
 
 
@@ -276,18 +281,21 @@ class _Watch:
 
 
 class _Upload:
-    """The body of a request, part by part, as the caller sends it. Raises ClientGone or BodyTooLarge."""
+    """The body of a request, part by part, as the caller sends it. Raises ClientGone, BodyTooLarge, RequestTooSlow."""
 
     def __init__(self, first: Message, receive: Receive, row: Row, watch: _Watch) -> None:
         self._first, self._receive, self._row, self._watch = first, receive, row, watch
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        message, total = self._first, 0
+        message, total, clock = self._first, 0, asyncio.get_running_loop().time
+        began = clock()
         while True:
             part = _part(message)
             total += len(part)
             if total > self._row.largest_body:
                 raise _too_large(self._row)
+            if drips(clock() - began, total):
+                raise RequestTooSlow
             yield part
             if not message.get("more_body"):
                 break
@@ -300,6 +308,11 @@ class _Upload:
                 return await self._receive()
         except TimeoutError as error:
             raise RequestTooSlow from error
+
+
+def drips(seconds: float, received: int) -> bool:
+    """Whether a body of which so many bytes came in so many seconds is dripped, to keep a connection for nothing."""
+    return seconds > PATIENT_WITH_CLIENTS + received / SLOWEST_UPLOAD
 
 
 async def _body(receive: Receive, framing: bytes, row: Row, watch: _Watch) -> bytes | _Upload:

@@ -15,6 +15,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as OrmSession
 
 _CONNECT_SECONDS = 10
+SECONDS_LEFT = "X-PSIP-Seconds-Left"
+LONGEST_SECONDS = 86_400
 NAMES = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -57,20 +59,30 @@ def new_metadata() -> MetaData:
 class Database:
     """One service's database. `session()` commits when its block ends well and rolls back when it does not."""
 
-    def __init__(self, url: SecretStr, *, pool_size: int = 10) -> None:
+    def __init__(self, url: SecretStr, *, pool_size: int = 10, statement_seconds: int | None = None) -> None:
+        """No statement may take longer than `statement_seconds`, if given: nobody waits for its answer any more."""
+        self.statement_seconds = statement_seconds
         self.engine: Engine = create_engine(
             url.get_secret_value(),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged and parked; what callers sent must not be
-            connect_args={"options": "-c timezone=UTC -c jit=off", "connect_timeout": _CONNECT_SECONDS},
+            connect_args={
+                "options": f"-c timezone=UTC -c jit=off -c statement_timeout={1000 * (statement_seconds or 0)}",
+                "connect_timeout": _CONNECT_SECONDS,
+            },
         )
 
     @contextmanager
-    def session(self) -> Iterator[OrmSession]:
-        """A session whose work is committed at the end of the block, or not at all."""
+    def session(self, *, seconds: float | None = None) -> Iterator[OrmSession]:
+        """A session whose work is committed at the end of the block, or not at all.
+
+        `seconds` is how long its answer will be waited for: no statement takes longer.
+        """
         with OrmSession(self.engine, expire_on_commit=False) as session, session.begin():
+            if seconds is not None and seconds < (self.statement_seconds or float("inf")):
+                session.execute(text(f"set local statement_timeout = {max(1, round(1000 * seconds))}"))
             yield session
 
     def answers(self) -> bool:
@@ -105,8 +117,17 @@ def now() -> datetime:
 
 def _request_session(request: Request) -> Iterator[OrmSession]:
     database: Database = request.app.state.database
-    with database.session() as session:
+    with database.session(seconds=seconds_left(request)) as session:
         yield session
+
+
+def seconds_left(request: Request) -> float | None:
+    """How long the answer will be waited for, as the gateway says; None where nobody does."""
+    try:
+        seconds = float(request.headers.get(SECONDS_LEFT, "nan"))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < LONGEST_SECONDS else None
 
 
 # scope="function": the commit happens before the answer is sent, so nobody holds a 202 for what failed to commit.

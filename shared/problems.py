@@ -77,6 +77,16 @@ class Unavailable(Problem):
     status, slug = 503, "unavailable"
 
 
+class AnswerTooLate(Problem):
+    """The service behind this address did not answer in time.
+
+    A request that changes something may still be carried out: ask for its result, or send it again with the same
+    `Idempotency-Key`.
+    """
+
+    status, slug = 504, "answer-too-late"
+
+
 class Unexpected(Problem):
     """Something went wrong on our side; the request id finds it in the logs."""
 
@@ -177,6 +187,10 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_database_away(request: Request, error: Exception) -> Response:
+    if isinstance(getattr(error, "orig", error), psycopg.errors.QueryCanceled):
+        return answer(
+            AnswerTooLate("it takes longer than it is waited for: ask for less"), request_id=request_id(request)
+        )
     log.warning("database away", error=said(error))
     detail = "the database cannot be reached just now: try again; what was asked for may or may not have been done"
     return answer(Unavailable(detail, headers={"Retry-After": "2"}), request_id=request_id(request))

@@ -12,14 +12,13 @@ from gateway.limits import too_many_cells
 from gateway.pages import parts, schemas
 from gateway.pages.fetching import Fetched, fetch
 from gateway.pages.parts import Part
-from gateway.problems import AnswerTooLate, PartMissing, ServiceUnreachable, TooManyCells
+from gateway.problems import PartMissing, TooManyCells
 from shared.caching import answer_with_etag, etag
 from shared.principal import HEADER
-from shared.problems import MEDIA_TYPE, NotFound, problems
+from shared.problems import MEDIA_TYPE, AnswerTooLate, NotFound, problems
 
 router = APIRouter(prefix="/v1/pages", tags=["Pages"])
 Strict = Annotated[bool, Query(description="Answer with a 502 rather than without a part.")]
-RETRY_AFTER = {ServiceUnreachable.status: {"Retry-After": "2"}}
 LATE = {
     "status": "late", "age": None, "etag": None, "data": None,
     "problem": {"type": "/problems/answer-too-late", "title": AnswerTooLate.title(), "status": 504},
@@ -78,7 +77,8 @@ async def _page(request: Request, made_of: Sequence[Part], name: str, *, strict:
     essential = next(named[part.name] for part in made_of if part.essential)
     if essential.status != "ok":
         body = orjson.dumps(essential.problem)
-        return Response(body, essential.told, media_type=MEDIA_TYPE, headers=RETRY_AFTER.get(essential.told))
+        headers = {"Retry-After": essential.wait} if essential.wait else {}
+        return Response(body, essential.told, media_type=MEDIA_TYPE, headers=headers)
     missing = [name for name, one in named.items() if one.missing]
     if strict and missing:
         errors = [{"pointer": f"/parts/{one}", "message": (named[one].problem or {})["title"]} for one in missing]

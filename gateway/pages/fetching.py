@@ -13,12 +13,13 @@ import structlog
 from gateway.limits import CELLS, cells_of
 from gateway.pages.parts import Part
 from gateway.pool import Patience
-from gateway.problems import AnswerTooLate, BrokenAnswer
-from gateway.proxy import PROBLEMS, SECONDS_LEFT, Proxy
+from gateway.problems import BrokenAnswer
+from gateway.proxy import Proxy, problem_of
 from gateway.wire import Answer, UpstreamError, checked
 from shared import telemetry
 from shared.caching import etag
-from shared.problems import Problem, document
+from shared.db import SECONDS_LEFT
+from shared.problems import AnswerTooLate, Problem, document
 
 LARGEST_PART = 16_000_000  # bytes
 LINES = 9  # of the head of a request
@@ -27,7 +28,10 @@ log = structlog.get_logger()
 
 
 class Fetched(NamedTuple):
-    """What became of one part: its data, or a problem; `told` is the HTTP status behind it, `cells` its figures."""
+    """What became of one part: its data, or a problem; `told` is the HTTP status behind it, `cells` its figures.
+
+    `wait` is what `Retry-After` is to say, where the service cannot be reached.
+    """
 
     status: Status
     told: int
@@ -35,6 +39,7 @@ class Fetched(NamedTuple):
     data: Any
     problem: dict[str, Any] | None
     cells: int = 0
+    wait: str | None = None
 
     @property
     def age(self) -> float | None:
@@ -77,7 +82,7 @@ async def _part(proxy: Proxy, part: Part, name: str, principal: str, seconds: fl
         data = orjson.loads(body)
     except UpstreamError as error:
         log.warning("a part of a page is missing", part=part.name, service=part.service, error=type(error).__name__)
-        return _problem(next(kind for wrong, kind, _ in PROBLEMS if isinstance(error, wrong))(), "failed")
+        return _problem(problem_of(error), "failed")
     except ValueError:
         return _problem(BrokenAnswer(), "failed")
     if status == HTTPStatus.OK:
@@ -88,12 +93,12 @@ async def _part(proxy: Proxy, part: Part, name: str, principal: str, seconds: fl
 async def _get(
     proxy: Proxy, part: Part, name: str, principal: str, seconds: float
 ) -> tuple[int, bytes, dict[str, str]]:
-    pool = proxy.pool(part.service)
+    service = proxy.services[part.service]
     trail = telemetry.trail()
     assert trail is not None  # noqa: S101 - FollowTrail has been before us
     lines = (
         f"GET {part.address.format(id=quote(name, safe=''))} HTTP/1.1",
-        f"host: {pool.origin.authority.decode()}",
+        f"host: {service.pool.origin.authority.decode()}",
         "accept: application/json",
         f"x-psip-principal: {principal}",
         f"{SECONDS_LEFT}: {seconds:g}",
@@ -102,7 +107,7 @@ async def _get(
         f"traceparent: {trail.traceparent}",
     )
     head = checked("".join(f"{line}\r\n" for line in (*lines, "")).encode("ascii"), lines=LINES)
-    answer = await pool.send(head, repeatable=True, patience=Patience())
+    answer = await service.send(head, repeatable=True, patience=Patience())
     try:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
         return answer.status, await _whole(answer), headers
@@ -122,4 +127,4 @@ async def _whole(answer: Answer) -> bytes:
 def _problem(problem: Problem, status: Status) -> Fetched:
     trail = telemetry.trail()
     told = document(problem, request_id=trail.request_id if trail else None)
-    return Fetched(status, problem.status, None, None, told)
+    return Fetched(status, problem.status, None, None, told, wait=problem.headers.get("Retry-After"))

@@ -18,7 +18,9 @@ from shared.service import create_service
 
 def create_app(settings: IngestSettings) -> FastAPI:
     """The app, on its own connections."""
-    database = Database(settings.database_url, pool_size=settings.pool_size)
+    database = Database(
+        settings.database_url, pool_size=settings.pool_size, statement_seconds=settings.statement_seconds
+    )
     rehearsals = Rehearsals(settings)
     app = create_service(
         settings,

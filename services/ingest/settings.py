@@ -11,6 +11,7 @@ class IngestSettings(ServiceSettings):
     """Settings of ingest. `pseudonym_key` makes pseudonyms of identifiers at the door; it never leaves the process."""
 
     service: str = "ingest"
+    statement_seconds: int = Field(default=600, ge=1, description="As the gateway waits for a submission.")
     pseudonym_key: SecretStr
     pseudonym_key_version: str = "1"
     largest_body: int = Field(default=1_000_000_000, description="Bytes of a body, as sent, above which it is refused.")

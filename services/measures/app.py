@@ -27,7 +27,9 @@ KEPT = (
 
 def create_app(settings: MeasuresSettings) -> FastAPI:
     """The app, on its own connections."""
-    database = Database(settings.database_url, pool_size=settings.pool_size)
+    database = Database(
+        settings.database_url, pool_size=settings.pool_size, statement_seconds=settings.statement_seconds
+    )
     edition = Edition(database, CHANNEL)
     keep = Middleware(
         KeepAnswers,

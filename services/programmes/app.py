@@ -14,7 +14,9 @@ from shared.service import create_service
 
 def create_app(settings: ProgrammesSettings, database: Database | None = None) -> FastAPI:
     """The service's app, on the database it is given or on its own connections."""
-    database = database or Database(settings.database_url, pool_size=settings.pool_size)
+    database = database or Database(
+        settings.database_url, pool_size=settings.pool_size, statement_seconds=settings.statement_seconds
+    )
     description = (services.programmes.__doc__ or "").split("\n")[0]
     app = create_service(
         settings, database=database, routers=ROUTERS, counts=message_counts(database), description=description

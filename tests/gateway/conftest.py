@@ -1,5 +1,6 @@
 """A gateway that really listens, before services that really listen, with a database of its own."""
 
+import asyncio
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ class Upstream:
     seen: list[dict[str, Any]] = field(default_factory=list)
     dropped: threading.Event = field(default_factory=threading.Event)
     began: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -86,6 +88,11 @@ class Upstream:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.dropped.set()
+
+    async def do_wait(self, scope: Any, receive: Any, send: Any) -> None:
+        self.began.set()
+        await asyncio.to_thread(self.released.wait, 20)
+        await self.answer(scope, receive, send)
 
     async def do_cut(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})

@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from gateway import proxy
 from gateway.routes import SERVICES
 from shared.principal import Verifier
 
@@ -173,6 +174,72 @@ def test_a_service_that_does_not_speak_http_is_a_502(listen):
     with Rude(says=b"SSH-2.0-OpenSSH_9\r\n") as rude, listen(upstreams=dict.fromkeys(SERVICES, rude.url)) as gateway:
         answer = gateway.http.get("/v1/series", headers=gateway.client().bearer)
         assert answer.status_code == 502
+
+
+def test_a_service_that_always_hangs_up_is_soon_left_alone_and_the_others_are_not(listen):
+    with Rude(times=10**6) as rude, listen() as good:
+        one_is_rude = good.settings.upstreams | {"ingest": rude.url}
+        with listen(upstreams=one_is_rude) as gateway:
+            bearer = gateway.client().bearer
+            answers = [gateway.http.post("/v1/submissions", content=b"a,b", headers=bearer) for _ in range(7)]
+            other = gateway.http.get("/v1/series", headers=bearer)
+            circuits = gateway.http.get("/metrics").text
+    assert [one.status_code for one in answers] == [502] * 5 + [503] * 2
+    assert rude.asked == 5
+    assert (other.status_code, answers[-1].headers["Retry-After"]) == (200, "1")
+    assert 'psip_service_left_alone{service="ingest"} 1.0' in circuits
+    assert 'psip_service_left_alone{service="measures"} 0.0' in circuits
+
+
+def test_a_service_is_told_how_long_its_answer_will_be_waited_for(gateway, bearer):
+    gateway.http.get("/v1/series", headers=bearer | {"X-PSIP-Seconds-Left": "9999"})
+    assert gateway.upstream.last["x-psip-seconds-left"] == "60"
+    gateway.http.post("/v1/submissions", headers=bearer)
+    assert gateway.upstream.last["x-psip-seconds-left"] == "600"
+
+
+def test_what_is_under_way_when_the_gateway_is_stopped_is_finished_and_nobody_else_is_let_in(listen):
+    answers = []
+
+    def ask(bearer):
+        answers.append(httpx.get(f"{gateway.url}/v1/exports/wait", headers=bearer, timeout=20).status_code)
+
+    def release_when_closed():
+        place = urlsplit(gateway.url)
+        while True:
+            try:
+                socket.create_connection((place.hostname, place.port), 5).close()
+            except OSError:
+                break
+        gateway.upstream.released.set()
+
+    with listen() as gateway:
+        asking = threading.Thread(target=ask, args=(gateway.client().bearer,))
+        asking.start()
+        assert gateway.upstream.began.wait(10)
+        releasing = threading.Thread(target=release_when_closed)
+        releasing.start()
+    asking.join(20)
+    releasing.join(20)
+    assert answers == [200]
+
+
+def test_a_body_that_stops_coming_is_a_408_and_the_service_learns_of_it(gateway, bearer, monkeypatch):
+    monkeypatch.setattr(proxy, "PATIENT_WITH_CLIENTS", 0.05)
+    gateway.upstream.dropped.clear()
+    head = "Content-Length: 1000000\r\n"
+    with closing(connect(gateway, "PUT /v1/targets/silent", bearer, head, b"half")) as wire:
+        answer = wire.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert gateway.upstream.dropped.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "received", "dripped"),
+    [(59, 0, False), (61, 0, True), (61, 100_000, False), (600, 1_000_000, True), (600, 200 * MEGABYTE, False)],
+)
+def test_a_body_may_be_slow_and_may_not_be_dripped(seconds, received, dripped):
+    assert proxy.drips(seconds, received) == dripped
 
 
 def test_an_answer_that_breaks_off_is_broken_off_for_the_caller_too(gateway, bearer):

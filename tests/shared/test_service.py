@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import httpx
 import psycopg
@@ -11,11 +11,12 @@ import structlog
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from psycopg import sql
+from pydantic import SecretStr
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from deploy.postgres import Postgres
-from shared.db import Database, Session
+from shared.db import SECONDS_LEFT, Database, Session
 from shared.telemetry import Trail, configure_logging, said, trail
 
 Serve = Callable[..., httpx.Client]
@@ -46,6 +47,14 @@ def routes() -> APIRouter:
             raise RuntimeError("and no second")
 
         return StreamingResponse(parts())
+
+    @router.get("/time")
+    def time_left(session: Session) -> str:
+        return str(session.execute(text("show statement_timeout")).scalar_one())
+
+    @router.get("/sleep")
+    def sleep(session: Session) -> None:
+        session.execute(text("select pg_sleep(60)"))
 
     return router
 
@@ -80,6 +89,30 @@ def test_what_was_answered_is_committed_when_the_answer_comes(serve: Serve, beds
     for number in range(1, 6):
         assert client.post("/beds", params={"ward": str(number)}).status_code == 202
         assert count_beds(beds) == number
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [("5", "5s"), ("0.25", "250ms"), ("", "0"), ("0", "0"), ("-1", "0"), ("soon", "0"), ("inf", "0"), ("1e99", "0")],
+)
+def test_a_statement_takes_no_longer_than_its_answer_is_waited_for(serve: Serve, told: str, left: str) -> None:
+    assert serve(routes()).get("/time", headers={SECONDS_LEFT: told}).json() == left
+
+
+def test_a_statement_that_nobody_waits_for_any_more_is_stopped_and_the_caller_told_so(serve: Serve) -> None:
+    answer = serve(routes()).get("/sleep", headers={SECONDS_LEFT: "0.05"})
+    assert (answer.status_code, answer.json()["type"]) == (504, "/problems/answer-too-late")
+    assert "ask for less" in answer.json()["detail"]
+
+
+def test_a_longer_time_than_a_service_gives_any_statement_changes_nothing(database: Database) -> None:
+    url = SecretStr(database.engine.url.render_as_string(hide_password=False))
+    with closing(Database(url, statement_seconds=60)) as limited:
+        found = []
+        for seconds in (None, 600, 5):
+            with limited.session(seconds=seconds) as session:
+                found.append(session.execute(text("show statement_timeout")).scalar_one())
+    assert found == ["1min", "1min", "5s"]
 
 
 def test_ids_that_were_sent_are_echoed_and_known_inside(serve: Serve) -> None:

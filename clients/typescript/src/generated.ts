@@ -6747,7 +6747,30 @@ export interface components {
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Finds this request in the logs; yours, if you sent one. */
+        "X-Request-ID": string;
+        /** @description Ties together all that follows from one act; yours, or new. */
+        "X-Correlation-ID": string;
+        /** @description Your allowance: `"client";q=6000;w=60`, so many in seconds. */
+        "RateLimit-Policy": string;
+        /** @description What is left of it, and for how long: `"client";r=5999;t=60`. */
+        RateLimit: string;
+        /** @description Seconds to wait before sending it again. */
+        "Retry-After": string;
+        /** @description How to say who you are. */
+        "WWW-Authenticate": string;
+        /** @description Names this content: send it as `If-None-Match`, or as `If-Match`. */
+        ETag: string;
+        /** @description The next page: `<...>; rel="next"`; absent on the last. */
+        Link: string;
+        /** @description Where it is from now on. */
+        Location: string;
+        /** @description When it was true; in JSON this is `as_of`. */
+        "X-As-Of": string;
+        /** @description Grows with every change; in JSON this is `data_version`. */
+        "X-Data-Version": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -6755,7 +6778,14 @@ export interface operations {
     get_token_keys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6764,17 +6794,53 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "crv": "P-256",
+                     *           "x": "8_84vOlZcf9oSJr1LqY5t3BDu28ZsmWdJlhiJcLSmxk",
+                     *           "y": "1NALkDAp_aA2f-wn9Hsjx5sl1RY-EAkBr9jKvYNseF0",
+                     *           "kty": "EC",
+                     *           "kid": "aeF31Kry74SLwfKLrR38sGNTv4yl_qCBmq8cyqSqvvU",
+                     *           "use": "sig",
+                     *           "alg": "ES256"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: unknown;
                     };
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6784,6 +6850,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6795,7 +6866,14 @@ export interface operations {
     get_authorization_server: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6804,17 +6882,61 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "issuer": "http://127.0.0.1:8931",
+                     *       "token_endpoint": "http://127.0.0.1:8931/oauth2/token",
+                     *       "jwks_uri": "http://127.0.0.1:8931/.well-known/jwks.json",
+                     *       "grant_types_supported": [
+                     *         "client_credentials"
+                     *       ],
+                     *       "response_types_supported": [],
+                     *       "token_endpoint_auth_methods_supported": [
+                     *         "client_secret_basic",
+                     *         "client_secret_post"
+                     *       ],
+                     *       "token_endpoint_auth_signing_alg_values_supported": [
+                     *         "RS512",
+                     *         "ES256"
+                     *       ],
+                     *       "scopes_supported": [
+                     *         "audit:read",
+                     *         "clients:read"
+                     *       ]
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: unknown;
                     };
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6824,6 +6946,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6835,12 +6962,24 @@ export interface operations {
     issue_token: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "grant_type": "client_credentials",
+                 *       "client_id": "example-trust-maternity",
+                 *       "client_secret": "psip_n0tA5ecretThatOpensAnything"
+                 *     }
+                 */
                 "application/x-www-form-urlencoded": {
                     /** @constant */
                     grant_type: "client_credentials";
@@ -6859,33 +6998,70 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFUzI1NiJ9...",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 600,
+                     *       "scope": "audit:read clients:read clients:write measures:read programmes:read programmes:write submissions:read submissions:write webhooks:read webhooks:write"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Token"];
                 };
             };
             /** @description The request is not a proper one. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "unsupported_grant_type",
+                     *       "error_description": "grant_type must be client_credentials"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TokenRefusal"];
                 };
             };
             /** @description The client did not prove who it is. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": "invalid_client",
+                     *       "error_description": "there is no such client, or this does not prove that you are it"
+                     *     }
+                     */
                     "application/json": components["schemas"]["TokenRefusal"];
                 };
             };
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6895,6 +7071,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6925,7 +7106,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6934,15 +7122,61 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01a208cd-b1d8-7c56-a17c-70c42c664f48",
+                     *           "kind": "change_idea",
+                     *           "organisation": "RGT",
+                     *           "measure": "mn-opt-ocm",
+                     *           "on": "2025-09-01",
+                     *           "text": "Resuscitaire at the bedside: the cord is clamped after 60 seconds or later",
+                     *           "evidence": null,
+                     *           "status": "accepted",
+                     *           "reason": null,
+                     *           "accepted_by": null,
+                     *           "recorded_at": "2026-11-23T14:27:07.861031+00:00",
+                     *           "recorded_by": "demo-psc"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIwMWEyMDhjZC1iMWQ4LTdjNTYtYTE3Yy03MGM0MmM2NjRmNDgiXQ",
+                     *       "as_of": "2026-11-23T14:30:05.316152+00:00",
+                     *       "data_version": 644
+                     *     }
+                     */
                     "application/json": components["schemas"]["Annotations"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6952,6 +7186,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6961,6 +7199,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6970,6 +7212,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6979,6 +7225,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6988,6 +7239,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6997,6 +7252,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7006,6 +7266,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7023,12 +7287,25 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kind": "known_issue",
+                 *       "organisation": "RGT",
+                 *       "measure": "md-arrest",
+                 *       "on": "2026-06-01",
+                 *       "text": "The emergency floor moved to another building."
+                 *     }
+                 */
                 "application/json": components["schemas"]["AnnotationSent"];
             };
         };
@@ -7036,15 +7313,43 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6704-717c-b7ac-480214f007a5",
+                     *       "kind": "known_issue",
+                     *       "organisation": "RGT",
+                     *       "measure": "md-arrest",
+                     *       "on": "2026-06-01",
+                     *       "text": "The emergency floor moved to another building.",
+                     *       "evidence": null,
+                     *       "status": "accepted",
+                     *       "reason": null,
+                     *       "accepted_by": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.316152+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "as_of": "2026-11-23T14:30:05.316152+00:00",
+                     *       "data_version": 644
+                     *     }
+                     */
                     "application/json": components["schemas"]["Annotation"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7054,6 +7359,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7063,6 +7372,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7072,6 +7385,10 @@ export interface operations {
             /** @description The annotation cannot be recorded as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7081,6 +7398,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7090,6 +7412,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7099,6 +7425,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7108,6 +7439,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7122,7 +7457,14 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The annotation's id. */
                 annotation: string;
@@ -7134,15 +7476,54 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6704-717c-b7ac-480214f007a5",
+                     *       "kind": "known_issue",
+                     *       "organisation": "RGT",
+                     *       "measure": "md-arrest",
+                     *       "on": "2026-06-01",
+                     *       "text": "The emergency floor moved to another building.",
+                     *       "evidence": null,
+                     *       "status": "accepted",
+                     *       "reason": null,
+                     *       "accepted_by": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.316152+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "as_of": "2026-11-23T14:30:05.316152+00:00",
+                     *       "data_version": 644
+                     *     }
+                     */
                     "application/json": components["schemas"]["Annotation"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7152,6 +7533,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7161,6 +7547,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7170,6 +7560,10 @@ export interface operations {
             /** @description There is no such annotation that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7179,6 +7573,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7188,6 +7586,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7197,6 +7600,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7206,6 +7613,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7215,6 +7627,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7229,7 +7645,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The annotation's id. */
                 annotation: string;
@@ -7238,6 +7661,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kind": "known_issue",
+                 *       "organisation": "RGT",
+                 *       "measure": "md-arrest",
+                 *       "on": "2026-06-01",
+                 *       "text": "The emergency floor moved to a new building."
+                 *     }
+                 */
                 "application/json": components["schemas"]["AnnotationSent"];
             };
         };
@@ -7245,15 +7677,41 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6704-717c-b7ac-480214f007a5",
+                     *       "kind": "known_issue",
+                     *       "organisation": "RGT",
+                     *       "measure": "md-arrest",
+                     *       "on": "2026-06-01",
+                     *       "text": "The emergency floor moved to a new building.",
+                     *       "evidence": null,
+                     *       "status": "accepted",
+                     *       "reason": null,
+                     *       "accepted_by": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.406820+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "as_of": "2026-11-23T14:30:05.406820+00:00",
+                     *       "data_version": 645
+                     *     }
+                     */
                     "application/json": components["schemas"]["Annotation"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7263,6 +7721,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7272,6 +7735,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7281,6 +7748,10 @@ export interface operations {
             /** @description There is no such annotation that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7290,6 +7761,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7299,6 +7775,10 @@ export interface operations {
             /** @description The annotation cannot be recorded as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7308,6 +7788,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7317,6 +7802,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7326,6 +7815,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7335,6 +7829,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7349,7 +7847,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The annotation's id. */
                 annotation: string;
@@ -7361,6 +7866,10 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7368,6 +7877,10 @@ export interface operations {
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7377,6 +7890,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7386,6 +7904,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7395,6 +7917,10 @@ export interface operations {
             /** @description There is no such annotation that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7404,6 +7930,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7413,6 +7944,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7422,6 +7957,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7431,6 +7971,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7440,6 +7984,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7449,6 +7998,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7466,6 +8019,10 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path: {
                 /** @description The annotation's id. */
@@ -7478,15 +8035,41 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6784-7399-93da-8237f4796d7e",
+                     *       "kind": "step_change",
+                     *       "organisation": "RGT",
+                     *       "measure": "md-arrest",
+                     *       "on": "2026-06-01",
+                     *       "text": "A new observation system",
+                     *       "evidence": "Nine points below the centre line since June.",
+                     *       "status": "accepted",
+                     *       "reason": "Agreed by the deterioration group",
+                     *       "accepted_by": "demo-national",
+                     *       "recorded_at": "2026-11-23T14:30:05.498412+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "as_of": "2026-11-23T14:30:05.498412+00:00",
+                     *       "data_version": 647
+                     *     }
+                     */
                     "application/json": components["schemas"]["Annotation"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7496,6 +8079,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7505,6 +8093,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. / Who wrote it cannot also approve it. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7514,6 +8106,10 @@ export interface operations {
             /** @description There is no such annotation that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7523,6 +8119,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7532,6 +8132,10 @@ export interface operations {
             /** @description The annotation cannot be recorded as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7541,6 +8145,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7550,6 +8159,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7559,6 +8172,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7568,6 +8186,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7592,7 +8214,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7601,15 +8230,74 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": 437,
+                     *           "at": "2026-11-23T14:30:04.243941Z",
+                     *           "event": "client.revoked",
+                     *           "client_id": "demo-national",
+                     *           "request_id": "f67e9a57502e59e6cb52ef413185e12d",
+                     *           "address": null,
+                     *           "method": null,
+                     *           "route": null,
+                     *           "status": null,
+                     *           "detail": {
+                     *             "client": "example-e4e4"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": 436,
+                     *           "at": "2026-11-23T14:30:04.226747Z",
+                     *           "event": "client.rotated",
+                     *           "client_id": "demo-national",
+                     *           "request_id": "da53faee49448bac6745fadd78d1398f",
+                     *           "address": null,
+                     *           "method": null,
+                     *           "route": null,
+                     *           "status": null,
+                     *           "detail": {
+                     *             "client": "example-e4e4",
+                     *             "overlap": 3600
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WzQzNl0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Audit"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7619,6 +8307,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7628,6 +8320,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7637,6 +8333,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7646,6 +8347,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7674,7 +8380,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7683,15 +8396,77 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "feed": "births",
+                     *           "organisation": "RGT",
+                     *           "name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "period": "2026-08",
+                     *           "opens": "2026-09-01",
+                     *           "due": "2026-09-30",
+                     *           "final_due": "2026-10-31",
+                     *           "status": "late",
+                     *           "days_late": 54,
+                     *           "first_received_at": "2026-11-23T14:27:08.794692+00:00",
+                     *           "version": 1,
+                     *           "version_status": "final"
+                     *         },
+                     *         {
+                     *           "feed": "births",
+                     *           "organisation": "RGT",
+                     *           "name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *           "period": "2026-09",
+                     *           "opens": "2026-10-01",
+                     *           "due": "2026-10-31",
+                     *           "final_due": "2026-11-30",
+                     *           "status": "late",
+                     *           "days_late": 23,
+                     *           "first_received_at": "2026-11-23T14:27:08.794692+00:00",
+                     *           "version": 1,
+                     *           "version_status": "provisional"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJiaXJ0aHMiLCJSR1QiLCIyMDI2LTA5Il0",
+                     *       "as_of": "2026-11-23T14:27:08.794692+00:00",
+                     *       "data_version": 36,
+                     *       "known_at": null,
+                     *       "org_basis": "as_was"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Calendar"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7701,6 +8476,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7710,6 +8489,10 @@ export interface operations {
             /** @description No feed has this name. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7719,6 +8502,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7728,6 +8516,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7737,6 +8529,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7746,6 +8543,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7776,7 +8577,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7785,15 +8593,112 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "position": 656,
+                     *           "at": "2026-11-23T14:30:06.473058+00:00",
+                     *           "who": "demo-national",
+                     *           "action": "revised",
+                     *           "kind": "organisation",
+                     *           "subject": "VX913",
+                     *           "before": {
+                     *             "code": "VX913",
+                     *             "kind": "care_home",
+                     *             "name": "Example House",
+                     *             "edges": [
+                     *               {
+                     *                 "end": null,
+                     *                 "start": "2026-10-01",
+                     *                 "parent": "D7T5G",
+                     *                 "hierarchy": "icb",
+                     *                 "recorded_at": "2026-11-23T14:30:06.417367Z",
+                     *                 "superseded_at": null
+                     *               }
+                     *             ],
+                     *             "names": [],
+                     *             "closed": null,
+                     *             "opened": "2026-10-01",
+                     *             "source": "",
+                     *             "overrides": {},
+                     *             "attributes": {},
+                     *             "unverified": false,
+                     *             "identifiers": {
+                     *               "cqc": "1-200445111"
+                     *             },
+                     *             "recorded_at": "2026-11-23T14:30:06.417367Z",
+                     *             "successions": []
+                     *           },
+                     *           "after": {
+                     *             "code": "VX913",
+                     *             "kind": "care_home",
+                     *             "name": "Example House Care Home",
+                     *             "edges": [
+                     *               {
+                     *                 "end": null,
+                     *                 "start": "2026-10-01",
+                     *                 "parent": "D7T5G",
+                     *                 "hierarchy": "icb",
+                     *                 "recorded_at": "2026-11-23T14:30:06.417367Z",
+                     *                 "superseded_at": null
+                     *               }
+                     *             ],
+                     *             "names": [],
+                     *             "closed": null,
+                     *             "opened": "2026-10-01",
+                     *             "source": "",
+                     *             "overrides": {},
+                     *             "attributes": {},
+                     *             "unverified": false,
+                     *             "identifiers": {
+                     *               "cqc": "1-200445111"
+                     *             },
+                     *             "recorded_at": "2026-11-23T14:30:06.473058Z",
+                     *             "successions": []
+                     *           },
+                     *           "why": "Renamed",
+                     *           "request_id": "906b93594ad2c67772ffac4b24b4e6d9",
+                     *           "organisation": "VX913"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WzY1Nl0",
+                     *       "as_of": "2026-11-23T14:30:06.473058+00:00",
+                     *       "data_version": 656
+                     *     }
+                     */
                     "application/json": components["schemas"]["Changes"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7803,6 +8708,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7812,6 +8721,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7821,6 +8734,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7830,6 +8748,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7839,6 +8761,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7848,6 +8775,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7873,7 +8804,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A measure id. */
                 measure: string;
@@ -7887,6 +8825,13 @@ export interface operations {
             /** @description Everything needed to draw one measure for one organisation, and nothing to compute. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8060,15 +9005,190 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Chart"];
+                    /**
+                     * @example <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 480" width="960" height="480" role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, DejaVu Sans, sans-serif" font-size="12" fill="#212b32">
+                     *     <title id="title">Singleton babies born preterm: Cambridge University Hospitals NHS Foundation Trust</title>
+                     *     <desc id="desc">Control chart (p) of Singleton babies born preterm at Cambridge University Hospitals NHS Foundation Trust, January 2026 to March 2026: 3 points from 66.4 per 1,000 singleton live births to 77.6 per 1,000 singleton live births. The centre line is 73.7 per 1,000 singleton live births, limits 36.3 to 111 per 1,000 singleton live births. Singleton babies born preterm at Cambridge University Hospitals NHS Foundation Trust were 77.6 per 1,000 singleton live births in March 2026; it varies around the mean of 73.7 per 1,000 singleton live births, within limits of …
+                     */
                     "image/svg+xml": string;
                     "image/png": string;
+                    /**
+                     * @example {
+                     *       "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+                     *       "title": {
+                     *         "text": "Singleton babies born preterm: Cambridge University Hospitals NHS Foundation Trust",
+                     *         "subtitle": "Singleton babies born preterm at Cambridge University Hospitals NHS Foundation Trust were 77.6 per 1,000 singleton live births in March 2026; it varies around the mean of 73.7 per 1,000 singleton live births, within limits of 36.3 to 111 per 1,000 singleton live births: common-cause variation."
+                     *       },
+                     *       "description": "Control chart (p) of Singleton babies born preterm at Cambridge University Hospitals NHS Foundation Trust, January 2026 to March 2026: 3 points from 66.4 per 1,000 singleton live births to 77.6 per 1,000 singleton live births. The centre line is 73.7 per 1,000 singleton live births, limits 36.3 to 111 per 1,000 singleton live births. Singleton babies born preterm at Cambridge University Hospitals NHS Foundation Trust were 77.6 per 1,000 singleton live births in March 2026; it varies around the mean of 73.7 per 1,000 singleton live births, within limits of 36.3 to 111 per 1,000 singleton live births: common-cause variation.",
+                     *       "width": 800,
+                     *       "height": 360,
+                     *       "data": {
+                     *         "values": [
+                     *           {
+                     *             "label": "January 2026",
+                     *             "value": 77.2626931567329,
+                     *             "denominator": 453,
+                     *             "segment": 0,
+                     *             "centre": 73.7155621742368,
+                     *             "lower": 36.88367865293671,
+                     *             "upper": 110.54744569553688,
+                     *             "lower_2sigma": 49.16097316003674,
+                     *             "upper_2sigma": 98.27015118843686,
+                     *             "outside": false,
+                     *             "rule": null,
+                     *             "signal": "common_cause",
+                     *             "period": "2026-01",
+                     *             "numerator": 35,
+                     *             "lower_95": 56.076296551295876,
+                     *             "upper_95": 105.55846184237299,
+                     *             "status": "value",
+                     *             "provisional": false,
+                     *             "completeness": 1,
+                     *             "order": 0
+                     *           },
+                     *           {
+                     *             "label": "February 2026",
+                     *             "value": 66.3716814159292,
+                     *             "denominator": 452,
+                     *             "segment": 0,
+                     *             "centre": 73.7155621742368,
+                     *             "lower": 36.842957929033865,
+                     *             "upper": 110.58816641943972,
+                     *             "lower_2sigma": 49.13382601076817,
+                     *             "upper_2sigma": 98.29729833770541,
+                     *             "outside": false,
+                     *             "rule": null,
+                     *             "signal": "common_cause",
+                     *             "period": "2026-02",
+                     *             "numerator": 30,
+                     *             "lower_95": 46.883853456535064,
+                     *             "upper_95": 93.16803867687936,
+                     *             "status": "value",
+                     *             "provisional": false,
+                     *             "completeness": 1,
+                     *             "order": 1
+                     *           },
+                     *           {
+                     *             "label": "March 2026",
+                     *             "value": 77.6255707762557,
+                     *             "denominator": 438,
+                     *             "segment": 0,
+                     *             "centre": 73.7155621742368,
+                     *             "lower": 36.25830487106311,
+                     *             "upper": 111.17281947741048,
+                     *             "lower_2sigma": 48.744057305454334,
+                     *             "upper_2sigma": 98.68706704301924,
+                     *             "outside": false,
+                     *             "rule": null,
+                     *             "signal": "common_cause",
+                     *             "period": "2026-03",
+                     *             "numerator": 34,
+                     *             "lower_95": 56.07896512557857,
+                     *             "upper_95": 106.51659349955368,
+                     *             "status": "value",
+                     *             "provisional": false,
+                     *             "completeness": 1,
+                     *             "order": 2
+                     *           }
+                     *         ]
+                     *       },
+                     *       "encoding": {
+                     *         "x": {
+                     *           "field": "label",
+                     *           "type": "ordinal",
+                     *           "sort": {
+                     *             "field": "order"
+                     *           },
+                     *           "title": "Month"
+                     *         },
+                     *         "y": {
+                     *           "type": "quantitative",
+                     *           "title": "Per 1,000 singleton live births",
+                     *           "scale": {
+                     *             "domain": [
+                     *               32.51257914074574,
+                     *               114.91854520772786
+                     *             ],
+                     *             "zero": false
+                     *           }
+                     *         }
+                     *       },
+                     *       "layer": [
+                     *         {
+                     *           "mark": {
+                     *             "type": "line",
+                     *             "interpolate": "step",
+                     *             "color": "#212b32",
+                     *             "strokeWidth": 1.2,
+                     *             "invalid": "break-paths-show-domains"
+                     *           },
+                     *           "encoding": {
+                     *             "y": {
+                     *               "field": "centre",
+                     *               "type": "quantitative"
+                     *             },
+                     *             "detail": {
+                     *               "field": "segment"
+                     *             }
+                     *           }
+                     *         },
+                     *         {
+                     *           "mark": {
+                     *             "type": "line",
+                     *             "interpolate": "step",
+                     *             "color": "#212b32",
+                     *             "strokeWidth": 1.2,
+                     *             "invalid": "break-paths-show-domains",
+                     *             "strokeDash": [
+                     *               6,
+                     *               4
+                     *             ]
+                     *           },
+                     *           "encoding": {
+                     *             "y": {
+                     *               "field": "lower",
+                     *               "type": "quantitative"
+                     *             },
+                     *             "detail": {
+                     *               "field": "segment"
+                     *             }
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/vnd.vegalite.v5+json": Record<string, never>;
+                    /**
+                     * @example measure,organisation,stratum,period,label,status,numerator,denominator,value,lower_95,upper_95,segment,centre,lower,upper,lower_2sigma,upper_2sigma,outside,rule,signal,provisional,completeness
+                     *     mn-cqimpreterm,RGT,,2026-01,January 2026,value,35.0,453.0,77.2626931567329,56.076296551295876,105.55846184237299,0,73.7155621742368,36.88367865293671,110.54744569553688,49.16097316003674,98.27015118843686,False,,common_cause,False,1.0
+                     *     mn-cqimpreterm,RGT,,2026-02,February 2026,value,30.0,452.0,66.3716814159292,46.883853456535064,93.16803867687936,0,73.7155621742368,36.842957929033865,110.58816641943972,49.13382601076817,98.29729833770541,False,,common_cause,False,1.0
+                     *     mn-cqimpreterm,RGT,,2026-03,March 2026,value,34.0,438.0,77.6255707762557,56.07896512557857,106.51659349955368,0,73.7155621742368,36.25830487106311,111.17281947741048,48.744057305454334,98.68706704301924,False,,common_cause,False,1.0
+                    …
+                     */
                     "text/csv": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8078,6 +9198,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8087,6 +9212,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8096,6 +9225,10 @@ export interface operations {
             /** @description No measure has this name. / There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8105,6 +9238,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8114,6 +9251,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8123,6 +9265,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8132,6 +9278,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8141,6 +9292,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8157,7 +9312,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8166,15 +9328,83 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "client_id": "demo-analyst",
+                     *           "name": "Demonstration: analyst",
+                     *           "scopes": [
+                     *             "measures:read",
+                     *             "programmes:read",
+                     *             "submissions:read"
+                     *           ],
+                     *           "organisations": [
+                     *             "S1Y5D"
+                     *           ],
+                     *           "audience": "member",
+                     *           "authentication": "client_secret",
+                     *           "jwks_uri": null,
+                     *           "registered_at": "2026-11-23T14:27:06.503440Z",
+                     *           "registered_by": "installation",
+                     *           "changed_at": "2026-11-23T14:27:06.503440Z",
+                     *           "revoked_at": null
+                     *         },
+                     *         {
+                     *           "client_id": "demo-care-home",
+                     *           "name": "Demonstration: care home",
+                     *           "scopes": [
+                     *             "measures:read",
+                     *             "programmes:read",
+                     *             "submissions:read"
+                     *           ],
+                     *           "organisations": [
+                     *             "VN001"
+                     *           ],
+                     *           "audience": "member",
+                     *           "authentication": "client_secret",
+                     *           "jwks_uri": null,
+                     *           "registered_at": "2026-11-23T14:27:06.272028Z",
+                     *           "registered_by": "installation",
+                     *           "changed_at": "2026-11-23T14:27:06.272028Z",
+                     *           "revoked_at": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJkZW1vLWNhcmUtaG9tZSJd"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Clients"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8184,6 +9414,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8193,6 +9427,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8202,6 +9440,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8211,6 +9454,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8222,12 +9470,31 @@ export interface operations {
     register_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "client_id": "example-e4e4",
+                 *       "name": "Example Trust maternity system",
+                 *       "scopes": [
+                 *         "submissions:read",
+                 *         "submissions:write"
+                 *       ],
+                 *       "organisations": [
+                 *         "RGT"
+                 *       ],
+                 *       "audience": "member"
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewClient"];
             };
         };
@@ -8235,15 +9502,46 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "client_id": "example-e4e4",
+                     *       "name": "Example Trust maternity system",
+                     *       "scopes": [
+                     *         "submissions:read",
+                     *         "submissions:write"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "audience": "member",
+                     *       "authentication": "client_secret",
+                     *       "jwks_uri": null,
+                     *       "registered_at": "2026-11-23T14:30:04.055805Z",
+                     *       "registered_by": "demo-national",
+                     *       "changed_at": "2026-11-23T14:30:04.055805Z",
+                     *       "revoked_at": null,
+                     *       "client_secret": "psip_n0tA5ecretThatOpensAnything"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ClientWithSecret"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8253,6 +9551,10 @@ export interface operations {
             /** @description Nobody can give a client more than they have themselves. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8262,6 +9564,10 @@ export interface operations {
             /** @description There is a client with this id already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8271,6 +9577,10 @@ export interface operations {
             /** @description Something about this client cannot be. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8280,6 +9590,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8289,6 +9604,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8300,7 +9620,14 @@ export interface operations {
     get_own_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8309,15 +9636,57 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "client_id": "demo-trust",
+                     *       "name": "Demonstration: trust",
+                     *       "scopes": [
+                     *         "measures:read",
+                     *         "programmes:read"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "audience": "member",
+                     *       "authentication": "client_secret",
+                     *       "jwks_uri": null,
+                     *       "registered_at": "2026-11-23T14:27:06.064561Z",
+                     *       "registered_by": "installation",
+                     *       "changed_at": "2026-11-23T14:27:06.064561Z",
+                     *       "revoked_at": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Client"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8327,6 +9696,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8336,6 +9709,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8345,6 +9723,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8356,7 +9739,14 @@ export interface operations {
     get_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 client_id: string;
             };
@@ -8367,15 +9757,56 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "client_id": "example-e4e4",
+                     *       "name": "Example Trust maternity system",
+                     *       "scopes": [
+                     *         "submissions:read",
+                     *         "submissions:write"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "audience": "member",
+                     *       "authentication": "client_secret",
+                     *       "jwks_uri": null,
+                     *       "registered_at": "2026-11-23T14:30:04.055805Z",
+                     *       "registered_by": "demo-national",
+                     *       "changed_at": "2026-11-23T14:30:04.055805Z",
+                     *       "revoked_at": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Client"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8385,6 +9816,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8394,6 +9830,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8403,6 +9843,10 @@ export interface operations {
             /** @description No client that you may see has this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8412,6 +9856,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8421,6 +9869,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8430,6 +9883,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8441,7 +9899,12 @@ export interface operations {
     revoke_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 client_id: string;
             };
@@ -8452,15 +9915,43 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "client_id": "example-e4e4",
+                     *       "name": "Example Trust maternity system",
+                     *       "scopes": [
+                     *         "submissions:read",
+                     *         "submissions:write"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "audience": "member",
+                     *       "authentication": "client_secret",
+                     *       "jwks_uri": null,
+                     *       "registered_at": "2026-11-23T14:30:04.055805Z",
+                     *       "registered_by": "demo-national",
+                     *       "changed_at": "2026-11-23T14:30:04.241445Z",
+                     *       "revoked_at": "2026-11-23T14:30:04.241445Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Client"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8470,6 +9961,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8479,6 +9975,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8488,6 +9988,10 @@ export interface operations {
             /** @description No client that you may see has this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8497,6 +10001,10 @@ export interface operations {
             /** @description This client has been revoked, which is for ever: register another. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8506,6 +10014,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8515,6 +10027,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8524,6 +10041,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8535,7 +10057,12 @@ export interface operations {
     rotate_client: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 client_id: string;
             };
@@ -8543,6 +10070,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "overlap_seconds": 3600
+                 *     }
+                 */
                 "application/json": components["schemas"]["Rotation"] | null;
             };
         };
@@ -8550,15 +10082,44 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "client_id": "example-e4e4",
+                     *       "name": "Example Trust maternity system",
+                     *       "scopes": [
+                     *         "submissions:read",
+                     *         "submissions:write"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "audience": "member",
+                     *       "authentication": "client_secret",
+                     *       "jwks_uri": null,
+                     *       "registered_at": "2026-11-23T14:30:04.055805Z",
+                     *       "registered_by": "demo-national",
+                     *       "changed_at": "2026-11-23T14:30:04.193743Z",
+                     *       "revoked_at": null,
+                     *       "client_secret": "psip_n0tA5ecretThatOpensAnything"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ClientWithSecret"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8568,6 +10129,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8577,6 +10143,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8586,6 +10156,10 @@ export interface operations {
             /** @description No client that you may see has this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8595,6 +10169,10 @@ export interface operations {
             /** @description This client has been revoked, which is for ever: register another. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8604,6 +10182,10 @@ export interface operations {
             /** @description Something about this client cannot be. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8613,6 +10195,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8622,6 +10209,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8648,7 +10240,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8657,15 +10256,91 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2026-11-23T14:27:18.599022+00:00",
+                     *       "data_version": 13,
+                     *       "known_at": null,
+                     *       "org_basis": "as_was",
+                     *       "feed": "births",
+                     *       "period": "2026-09",
+                     *       "opens": "2026-10-01",
+                     *       "due": "2026-10-31",
+                     *       "final_due": "2026-11-30",
+                     *       "expected": 13,
+                     *       "counts": {
+                     *         "due": 0,
+                     *         "received": 0,
+                     *         "late": 13,
+                     *         "missing": 0,
+                     *         "nil": 0,
+                     *         "exempt": 0
+                     *       },
+                     *       "items": [
+                     *         {
+                     *           "feed": "births",
+                     *           "organisation": "RAJ",
+                     *           "name": "Mid and South Essex NHS Foundation Trust",
+                     *           "period": "2026-09",
+                     *           "opens": "2026-10-01",
+                     *           "due": "2026-10-31",
+                     *           "final_due": "2026-11-30",
+                     *           "status": "late",
+                     *           "days_late": 23,
+                     *           "first_received_at": "2026-11-23T14:27:11.388100+00:00",
+                     *           "version": 1,
+                     *           "version_status": "provisional"
+                     *         },
+                     *         {
+                     *           "feed": "births",
+                     *           "organisation": "RC9",
+                     *           "name": "Bedfordshire Hospitals NHS Foundation Trust",
+                     *           "period": "2026-09",
+                     *           "opens": "2026-10-01",
+                     *           "due": "2026-10-31",
+                     *           "final_due": "2026-11-30",
+                     *           "status": "late",
+                     *           "days_late": 23,
+                     *           "first_received_at": "2026-11-23T14:27:12.014883+00:00",
+                     *           "version": 1,
+                     *           "version_status": "provisional"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Completeness"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8675,6 +10350,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8684,6 +10363,10 @@ export interface operations {
             /** @description No feed has this name. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8693,6 +10376,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8702,6 +10390,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8711,6 +10403,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8720,6 +10417,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8731,7 +10432,14 @@ export interface operations {
     get_conformance: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8740,6 +10448,11 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8763,9 +10476,26 @@ export interface operations {
                     "application/json": components["schemas"]["Conformance"];
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8775,6 +10505,10 @@ export interface operations {
             /** @description That is for the sandbox, and this is not one. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8784,6 +10518,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8793,6 +10532,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8823,7 +10567,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -8832,15 +10583,69 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01a208d0-2411-7d7b-acf6-c0c87c56a022",
+                     *           "organisation": "VN001",
+                     *           "programme": "safer-days-7ef1",
+                     *           "change_idea": null,
+                     *           "stage": "aware",
+                     *           "since": "2026-11-23",
+                     *           "until": null,
+                     *           "recorded_at": "2026-11-23T14:29:48.175046+00:00",
+                     *           "recorded_by": "demo-psc"
+                     *         },
+                     *         {
+                     *           "id": "01a208d0-667e-7441-84de-2766c7fff96f",
+                     *           "organisation": "VN001",
+                     *           "programme": "safer-days-463a",
+                     *           "change_idea": null,
+                     *           "stage": "testing",
+                     *           "since": "2026-10-01",
+                     *           "until": null,
+                     *           "recorded_at": "2026-11-23T14:30:05.177493+00:00",
+                     *           "recorded_by": "demo-psc"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "as_of": "2026-11-23T14:30:05.177493+00:00",
+                     *       "data_version": 642
+                     *     }
+                     */
                     "application/json": components["schemas"]["Enrolments"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8850,6 +10655,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8859,6 +10668,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8868,6 +10681,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8877,6 +10694,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8886,6 +10708,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8895,6 +10721,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8904,6 +10735,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8921,12 +10756,24 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "organisation": "VN001",
+                 *       "programme": "safer-days-463a",
+                 *       "stage": "testing",
+                 *       "since": "2026-10-01"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EnrolmentSent"];
             };
         };
@@ -8934,15 +10781,46 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-667e-7441-84de-2766c7fff96f",
+                     *       "organisation": "VN001",
+                     *       "programme": "safer-days-463a",
+                     *       "change_idea": null,
+                     *       "stage": "testing",
+                     *       "since": "2026-10-01",
+                     *       "until": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.177493+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "stages": [
+                     *         {
+                     *           "stage": "testing",
+                     *           "since": "2026-10-01"
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:30:05.177493+00:00",
+                     *       "data_version": 642
+                     *     }
+                     */
                     "application/json": components["schemas"]["Enrolment"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8952,6 +10830,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8961,6 +10843,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8970,6 +10856,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8979,6 +10869,10 @@ export interface operations {
             /** @description The enrolment cannot be recorded as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8988,6 +10882,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8997,6 +10896,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9006,6 +10909,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9015,6 +10923,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9029,7 +10941,14 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The enrolment's id. */
                 enrolment: string;
@@ -9041,15 +10960,57 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-667e-7441-84de-2766c7fff96f",
+                     *       "organisation": "VN001",
+                     *       "programme": "safer-days-463a",
+                     *       "change_idea": null,
+                     *       "stage": "testing",
+                     *       "since": "2026-10-01",
+                     *       "until": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.177493+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "stages": [
+                     *         {
+                     *           "stage": "testing",
+                     *           "since": "2026-10-01"
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:30:05.177493+00:00",
+                     *       "data_version": 642
+                     *     }
+                     */
                     "application/json": components["schemas"]["Enrolment"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9059,6 +11020,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9068,6 +11034,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9077,6 +11047,10 @@ export interface operations {
             /** @description There is no such enrolment that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9086,6 +11060,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9095,6 +11073,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9104,6 +11087,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9113,6 +11100,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9122,6 +11114,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9136,7 +11132,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The enrolment's id. */
                 enrolment: string;
@@ -9145,6 +11148,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "stage": "implementing",
+                 *       "since": "2026-12-01"
+                 *     }
+                 */
                 "application/json": components["schemas"]["EnrolmentMoved"];
             };
         };
@@ -9152,15 +11161,48 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-667e-7441-84de-2766c7fff96f",
+                     *       "organisation": "VN001",
+                     *       "programme": "safer-days-463a",
+                     *       "change_idea": null,
+                     *       "stage": "implementing",
+                     *       "since": "2026-12-01",
+                     *       "until": null,
+                     *       "recorded_at": "2026-11-23T14:30:05.242007+00:00",
+                     *       "recorded_by": "demo-psc",
+                     *       "stages": [
+                     *         {
+                     *           "stage": "testing",
+                     *           "since": "2026-10-01"
+                     *         },
+                     *         {
+                     *           "stage": "implementing",
+                     *           "since": "2026-12-01"
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:30:05.242007+00:00",
+                     *       "data_version": 643
+                     *     }
+                     */
                     "application/json": components["schemas"]["Enrolment"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9170,6 +11212,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9179,6 +11226,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9188,6 +11239,10 @@ export interface operations {
             /** @description There is no such enrolment that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9197,6 +11252,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9206,6 +11266,10 @@ export interface operations {
             /** @description The enrolment cannot be recorded as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9215,6 +11279,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9224,6 +11293,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9233,6 +11306,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9242,6 +11320,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9266,7 +11348,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9275,6 +11364,11 @@ export interface operations {
             /** @description One figure, from its formula to the returns behind it. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9417,9 +11511,26 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9429,6 +11540,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9438,6 +11553,10 @@ export interface operations {
             /** @description No measure has this name. / There is no organisation with this code that the caller may see. / There is no figure of this measure, organisation, period and stratum. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9447,6 +11566,10 @@ export interface operations {
             /** @description A period is not written as periods are, or the range is empty. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9456,6 +11579,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9465,6 +11593,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9474,6 +11606,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9483,6 +11620,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9501,7 +11642,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A measure id. */
                 measure: string;
@@ -9538,6 +11686,13 @@ export interface operations {
              */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9550,9 +11705,27 @@ export interface operations {
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9562,6 +11735,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9571,6 +11749,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9580,6 +11762,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9589,6 +11775,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9598,6 +11788,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9607,6 +11802,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9616,6 +11815,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9625,6 +11829,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9643,7 +11851,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9652,15 +11867,97 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "births",
+                     *           "key": [
+                     *             "baby_local_id"
+                     *           ],
+                     *           "mode": "replace",
+                     *           "modes": [
+                     *             "replace"
+                     *           ],
+                     *           "title": "Births",
+                     *           "period": "month",
+                     *           "source": "MSDS v2.0 / DCB1513 field names; BadgerNet for neonatal fields",
+                     *           "window": {
+                     *             "source": "digital.nhs.uk MSDS SDCS page",
+                     *             "opens_after_days": 1,
+                     *             "final_after_months": 2,
+                     *             "provisional_after_months": 1
+                     *           },
+                     *           "version": "1.0.0",
+                     *           "disclosure": "msds",
+                     *           "grace_days": 180,
+                     *           "unverified": true,
+                     *           "description": "One row for each baby born: labour, delivery, outcome and the care that makes an early birth safer (MSDS v2.0 with BadgerNet fields).",
+                     *           "date_formats": [
+                     *             "%Y-%m-%d",
+                     *             "%d/%m/%Y",
+                     *             "%d/%m/%y"
+                     *           ],
+                     *           "extracted_at": "extract_datetime",
+                     *           "organisation": "ENGLAND",
+                     *           "refuse_above": 1,
+                     *           "status_column": "submission_status",
+                     *           "period_columns": [
+                     *             "reporting_period_start",
+                     *             "baby_birth_datetime"
+                     *           ],
+                     *           "status": "live",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *           "superseded_at": null,
+                     *           "recorded_by": "catalogue",
+                     *           "checked_by": null,
+                     *           "links": {
+                     *             "self": "/v1/feeds/births",
+                     *             "schema": "/v1/feeds/births/schema",
+                     *             "table-schema": "/v1/feeds/births/table-schema",
+                     *             "template.csv": "/v1/feeds/births/template.csv",
+                     *             "template.xlsx": "/v1/feeds/births/template.xlsx",
+                     *             "guide": "/v1/feeds/births/guide"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJiaXJ0aHMiXQ",
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 351
+                     *     }
+                     */
                     "application/json": components["schemas"]["Feeds"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9670,6 +11967,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9679,6 +11980,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9688,6 +11993,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9697,6 +12006,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9706,6 +12020,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9715,6 +12033,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9724,6 +12047,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9738,7 +12065,14 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -9750,15 +12084,168 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "rules": [
+                     *         {
+                     *           "code": "period-backwards",
+                     *           "hint": "Are the two dates the wrong way round?",
+                     *           "check": {
+                     *             "any": [
+                     *               {
+                     *                 "is": "blank",
+                     *                 "field": "reporting_period_start"
+                     *               },
+                     *               {
+                     *                 "is": "blank",
+                     *                 "field": "reporting_period_end"
+                     *               },
+                     *               {
+                     *                 "not": {
+                     *                   "field": "reporting_period_end",
+                     *                   "before": "reporting_period_start"
+                     *                 }
+                     *               }
+                     *             ]
+                     *           },
+                     *           "columns": [
+                     *             "reporting_period_start",
+                     *             "reporting_period_end"
+                     *           ],
+                     *           "expected": "a period that ends on or after the day it starts"
+                     *         },
+                     *         {
+                     *           "code": "no-home",
+                     *           "hint": "Give the CQC location id. One home for the whole file may be named with the submission instead.",
+                     *           "check": {
+                     *             "any": [
+                     *               {
+                     *                 "is": "present",
+                     *                 "field": "ods_care_home_code"
+                     *               },
+                     *               {
+                     *                 "is": "present",
+                     *                 "field": "cqc_location_id"
+                     *               },
+                     *               {
+                     *                 "is": "present",
+                     *                 "field": "provider_org_code"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "columns": [
+                     *             "cqc_location_id",
+                     *             "ods_care_home_code",
+                     *             "provider_org_code"
+                     *           ],
+                     *           "expected": "the CQC location id, the ODS code of the home, or the provider",
+                     *           "severity": "warning"
+                     *         }
+                     *       ],
+                     *       "id": "care-home-weekly",
+                     *       "key": [
+                     *         "week_ending"
+                     *       ],
+                     *       "mode": "replace",
+                     *       "fields": [
+                     *         {
+                     *           "max": 20,
+                     *           "name": "schema_version",
+                     *           "type": "text",
+                     *           "aliases": [
+                     *             "feed_version"
+                     *           ],
+                     *           "default": "1.0.0",
+                     *           "example": "1.0.0",
+                     *           "description": "Version of this feed the rows were written for."
+                     *         },
+                     *         {
+                     *           "max": 64,
+                     *           "name": "source_message_id",
+                     *           "type": "text",
+                     *           "aliases": [
+                     *             "message_id"
+                     *           ],
+                     *           "example": "8c0e",
+                     *           "description": "The sender's own id of the message; with the submitting organisation it makes a repeat recognisable."
+                     *         }
+                     *       ],
+                     *       "modes": [
+                     *         "replace"
+                     *       ],
+                     *       "title": "Care homes, weekly",
+                     *       "period": "week",
+                     *       "source": "capacity items: gov.uk Capacity Tracker notice of 26 April 2024; safety counts: local collection, not in Capacity Tracker",
+                     *       "window": {
+                     *         "unverified": true,
+                     *         "due_after_days": 3,
+                     *         "opens_after_days": 1
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "code_lists": {},
+                     *       "disclosure": "small-numbers",
+                     *       "grace_days": 180,
+                     *       "nil_column": "nil_return",
+                     *       "description": "One row for each home and week: residents, staff, falls, medicine errors, huddles, escalations and admissions.",
+                     *       "date_formats": [
+                     *         "%Y-%m-%d",
+                     *         "%d/%m/%Y"
+                     *       ],
+                     *       "extracted_at": "extract_datetime",
+                     *       "organisation": "ENGLAND",
+                     *       "refuse_above": 1,
+                     *       "status_column": "submission_status",
+                     *       "period_columns": [
+                     *         "week_ending"
+                     *       ],
+                     *       "status": "live",
+                     *       "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "catalogue",
+                     *       "checked_by": null,
+                     *       "unverified": false,
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 347,
+                     *       "links": {
+                     *         "self": "/v1/feeds/care-home-weekly",
+                     *         "schema": "/v1/feeds/care-home-weekly/schema",
+                     *         "table-schema": "/v1/feeds/care-home-weekly/table-schema",
+                     *         "template.csv": "/v1/feeds/care-home-weekly/template.csv",
+                     *         "template.xlsx": "/v1/feeds/care-home-weekly/template.xlsx",
+                     *         "guide": "/v1/feeds/care-home-weekly/guide"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["FeedShown"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9768,6 +12255,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9777,6 +12269,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9786,6 +12282,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9795,6 +12295,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9804,6 +12308,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9813,6 +12322,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9822,6 +12335,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9831,6 +12349,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9842,7 +12364,14 @@ export interface operations {
     get_feed_guide: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -9854,15 +12383,46 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example <!doctype html>
+                     *     <html lang="en-GB"><head><meta charset="utf-8"><title>Figures already counted: how to send it</title>
+                     *     <meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main>
+                     *     <h1>Figures already counted: how to send it</h1>
+                     */
                     "text/html": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9872,6 +12432,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9881,6 +12446,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9890,6 +12459,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9899,6 +12472,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9908,6 +12485,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9917,6 +12499,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9926,6 +12512,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9935,6 +12526,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9946,7 +12541,14 @@ export interface operations {
     get_feed_schema: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -9958,15 +12560,121 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "$schema": "https://json-schema.org/draft/2020-12/schema",
+                     *       "$id": "/v1/feeds/measure-counts/schema",
+                     *       "title": "Figures already counted",
+                     *       "description": "One row for each organisation, period, measure and stratum: a numerator and a denominator that were counted elsewhere.",
+                     *       "type": "object",
+                     *       "properties": {
+                     *         "organisation": {
+                     *           "type": [
+                     *             "string",
+                     *             "null"
+                     *           ],
+                     *           "title": "organisation",
+                     *           "description": "Code of the organisation the figures are about: ODS, CQC or PSC code, or ENGLAND. May be given with the submission instead.",
+                     *           "examples": [
+                     *             "RGT"
+                     *           ]
+                     *         },
+                     *         "period": {
+                     *           "type": [
+                     *             "string",
+                     *             "null"
+                     *           ],
+                     *           "pattern": "^\\d{4}(-(W\\d{2}|Q[1-4]|\\d{2}(-\\d{2})?))?$",
+                     *           "title": "period",
+                     *           "description": "Day, ISO week, month, quarter, calendar or financial year. 2026-05-03, 2026-W18, 2026-05, 2026-Q2, 2026 or 2026-27. May be given with the submission instead.",
+                     *           "examples": [
+                     *             "2026-05"
+                     *           ]
+                     *         },
+                     *         "measure": {
+                     *           "type": "string",
+                     *           "maxLength": 80,
+                     *           "title": "measure",
+                     *           "description": "Id of the measure: its catalogue code in lower case. GET /v1/measures lists them.",
+                     *           "examples": [
+                     *             "mn-cqimpreterm"
+                     *           ]
+                     *         },
+                     *         "numerator": {
+                     *           "type": "number",
+                     *           "minimum": 0,
+                     *           "title": "numerator",
+                     *           "description": "Events counted.",
+                     *           "examples": [
+                     *             12
+                     *           ]
+                     *         },
+                     *         "denominator": {
+                     *           "type": [
+                     *             "number",
+                     *             "null"
+                     *           ],
+                     *           "minimum": 0,
+                     *           "title": "denominator",
+                     *           "description": "What the events are counted out of; blank for a plain count.",
+                     *           "examples": [
+                     *             410
+                     *           ]
+                     *         },
+                     *         "stratum": {
+                     *           "type": [
+                     *             "string",
+                     *             "null"
+                     *           ],
+                     *           "maxLength": 80,
+                     *           "title": "stratum",
+                     *           "description": "Blank for the whole, or name=value for a part of it: imd_quintile=1 (most deprived) to 5, ethnic_group=Asian.",
+                     *           "examples": [
+                     *             "imd_quintile=1"
+                     *           ]
+                     *         }
+                     *       },
+                     *       "required": [
+                     *         "measure",
+                     *         "numerator"
+                     *       ],
+                     *       "additionalProperties": false
+                     *     }
+                     */
                     "application/schema+json": Record<string, never>;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9976,6 +12684,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9985,6 +12698,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -9994,6 +12711,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10003,6 +12724,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10012,6 +12737,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10021,6 +12751,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10030,6 +12764,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10039,6 +12778,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10050,7 +12793,14 @@ export interface operations {
     get_feed_table_schema: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -10062,15 +12812,62 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "fields": [
+                     *         {
+                     *           "name": "organisation",
+                     *           "title": "organisation",
+                     *           "type": "string",
+                     *           "description": "Code of the organisation the figures are about: ODS, CQC or PSC code, or ENGLAND. May be given with the submission instead.",
+                     *           "example": "RGT"
+                     *         },
+                     *         {
+                     *           "name": "period",
+                     *           "title": "period",
+                     *           "type": "string",
+                     *           "description": "Day, ISO week, month, quarter, calendar or financial year. 2026-05-03, 2026-W18, 2026-05, 2026-Q2, 2026 or 2026-27. May be given with the submission instead.",
+                     *           "example": "2026-05",
+                     *           "constraints": {
+                     *             "pattern": "^\\d{4}(-(W\\d{2}|Q[1-4]|\\d{2}(-\\d{2})?))?$"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "missingValues": [
+                     *         ""
+                     *       ]
+                     *     }
+                     */
                     "application/json": unknown;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10080,6 +12877,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10089,6 +12891,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10098,6 +12904,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10107,6 +12917,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10116,6 +12930,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10125,6 +12944,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10134,6 +12957,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10143,6 +12971,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10154,7 +12986,14 @@ export interface operations {
     get_feed_csv_template: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -10166,15 +13005,41 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example organisation,period,measure,numerator,denominator,stratum */
                     "text/csv": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10184,6 +13049,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10193,6 +13063,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10202,6 +13076,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10211,6 +13089,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10220,6 +13102,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10229,6 +13116,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10238,6 +13129,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10247,6 +13143,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10258,7 +13158,14 @@ export interface operations {
     get_feed_xlsx_template: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The feed's id, such as births. */
                 feed: string;
@@ -10270,15 +13177,40 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10288,6 +13220,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10297,6 +13234,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10306,6 +13247,10 @@ export interface operations {
             /** @description No feed has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10315,6 +13260,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10324,6 +13273,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10333,6 +13287,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10342,6 +13300,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10351,6 +13314,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10375,7 +13342,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A measure id. */
                 measure: string;
@@ -10387,6 +13361,13 @@ export interface operations {
             /** @description A measure over all organisations of a kind in one period, with the limits that chance alone explains. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10465,13 +13446,37 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Funnel"];
+                    /**
+                     * @example measure,organisation,organisation_name,numerator,denominator,value,ratio,z,lower_95,upper_95,lower_998,upper_998,outlier,status,provisional
+                     *     mn-cqimpreterm,RA7,Bristol NHS Foundation Trust,21.0,403.0,52.10918114143921,0.052109181141439205,-0.4333887901176223,35.912719860360205,82.6139770241233,25.879164688244416,99.32644657849679,false,value,false
+                     *     mn-cqimpreterm,RAJ,Mid and South Essex NHS Foundation Trust,26.0,568.0,45.774647887323944,0.045774647887323945,-1.2146249259794464,38.71960147151848,78.58224535722827,29.7160559383751,92.45131359641286,false,value,false
+                     *     mn-cqimpreterm,RC9,Bedfordshire Hospitals NHS Foundation Trust,27.0,506.0,53.3596837944664,0.0533596837944664,-0.35976531120293986,37.82051237585682,79.84795386860468,28.47420027479059,94.6027879934152,false,value,false
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10481,6 +13486,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10490,6 +13500,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10499,6 +13513,10 @@ export interface operations {
             /** @description No measure has this name. / There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10508,6 +13526,10 @@ export interface operations {
             /** @description A period is not written as periods are, or the range is empty. / This measure cannot be compared in this way. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10517,6 +13539,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10526,6 +13553,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10535,6 +13566,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10544,6 +13580,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10568,7 +13608,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A measure id. */
                 measure: string;
@@ -10582,6 +13629,13 @@ export interface operations {
             /** @description A measure by stratum over a stretch of time, and what lies between the strata. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10680,13 +13734,37 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Inequalities"];
+                    /**
+                     * @example stratum,numerator,denominator,value,lower_95,upper_95,status,provisional
+                     *     imd_quintile=1,717.0,10266.0,69.84219754529515,65.07096686716638,74.93523133813719,value,true
+                     *     imd_quintile=2,809.0,12844.0,62.986608533167235,58.91446151857095,67.32008644179616,value,true
+                     *     imd_quintile=3,878.0,15028.0,58.42427468725046,54.78598470959399,62.28825823274478,value,true
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10696,6 +13774,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10705,6 +13788,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10714,6 +13801,10 @@ export interface operations {
             /** @description No measure has this name. / There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10723,6 +13814,10 @@ export interface operations {
             /** @description A period is not written as periods are, or the range is empty. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10732,6 +13827,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10741,6 +13841,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10750,6 +13854,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10759,6 +13868,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10783,7 +13896,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10792,6 +13912,13 @@ export interface operations {
             /** @description What every measure of the organisations asked for is doing. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10853,13 +13980,38 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Matrix"];
+                    /**
+                     * @example measure,measure_name,programme,organisation,organisation_name,organisation_kind,chart,points,period,numerator,denominator,value,unit,improvement,variation,assurance,rule,trial_limits,centre,lower,upper,target
+                     *     dq-ethnic,Ethnic category known,data-quality,RGT,Cambridge University Hospitals NHS Foundation Trust,trust,p,36,2026-10,463.0,475.0,97.47368421052632,percent,increase,common_cause,,,false,97.77066215563075,95.73846110107603,99.80286321018545,
+                     *     md-arrest,In-hospital cardiac arrests,mandetsip,RGT,Cambridge University Hospitals NHS Foundation Trust,trust,u,36,2026-10,12.0,6559.0,1.8295471870712,"per 1,000 admissions",decrease,common_cause,,,false,1.4355633913390666,0.032059482058766034,2.8390673006193667,
+                     *     md-martha-c1,Component 1: patient asked daily how they feel,mandetsip,RGT,Cambridge University Hospitals NHS Foundation Trust,trust,pp,26,2026-10,22547.0,28926.0,77.94717555140704,perc…
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10869,6 +14021,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10878,6 +14034,10 @@ export interface operations {
             /** @description There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10887,6 +14047,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10896,6 +14060,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10905,6 +14074,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10914,6 +14087,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10923,6 +14101,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10947,7 +14129,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10956,15 +14145,133 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ch-admit",
+                     *           "kind": "outcome",
+                     *           "name": "Emergency admissions from care homes",
+                     *           "unit": "per 1,000 resident days",
+                     *           "chart": "u",
+                     *           "facts": {
+                     *             "unit": "rate",
+                     *             "chart": "u",
+                     *             "numerator": "Emergency admissions",
+                     *             "data_source": "care-home feed / HES",
+                     *             "denominator": "1,000 resident days",
+                     *             "periodicity": "weekly"
+                     *           },
+                     *           "notes": "Only homes and weeks that report admissions: a blank is not a zero.",
+                     *           "period": "week",
+                     *           "review": {
+                     *             "author": "National care-home measurement lead",
+                     *             "checker": "Care-home clinical adviser",
+                     *             "reviewed": "2026-09-01",
+                     *             "next_review": "2027-09-01"
+                     *           },
+                     *           "source": "M",
+                     *           "strata": [],
+                     *           "version": "1.0.0",
+                     *           "examples": [
+                     *             {
+                     *               "rows": [
+                     *                 {
+                     *                   "falls": 3,
+                     *                   "med_errors": 2,
+                     *                   "week_ending": "2026-05-10",
+                     *                   "resident_days": 252,
+                     *                   "cqc_location_id": "1-100000001",
+                     *                   "falls_with_injury": 1,
+                     *                   "emergency_admissions": 2
+                     *                 },
+                     *                 {
+                     *                   "falls": 3,
+                     *                   "med_errors": 2,
+                     *                   "week_ending": "2026-05-10",
+                     *                   "resident_days": 200,
+                     *                   "cqc_location_id": "1-100000002",
+                     *                   "falls_with_injury": 1
+                     *                 }
+                     *               ],
+                     *               "expect": {
+                     *                 "numerator": 2,
+                     *                 "denominator": 252
+                     *               }
+                     *             }
+                     *           ],
+                     *           "numerator": {
+                     *             "feed": "care-home-weekly",
+                     *             "value": {
+                     *               "sum": "emergency_admissions"
+                     *             },
+                     *             "where": {
+                     *               "is": "present",
+                     *               "field": "emergency_admissions"
+                     *             }
+                     *           },
+                     *           "programme": "care-homes",
+                     *           "disclosure": "small-numbers",
+                     *           "multiplier": 1000,
+                     *           "unverified": true,
+                     *           "denominator": {
+                     *             "feed": "care-home-weekly",
+                     *             "value": {
+                     *               "sum": "resident_days"
+                     *             },
+                     *             "where": {
+                     *               "is": "present",
+                     *               "field": "emergency_admissions"
+                     *             }
+                     *           },
+                     *           "improvement": "neutral",
+                     *           "why_it_matters": "Some emergency admissions are prevented by noticing sooner; others are right. More is not always worse.",
+                     *           "minimum_denominator": 10,
+                     *           "status": "live",
+                     *           "organisation": "ENGLAND",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *           "superseded_at": null,
+                     *           "recorded_by": "National care-home measurement lead",
+                     *           "checked_by": "Care-home clinical adviser"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJjaC1hZG1pdCJd",
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 440
+                     *     }
+                     */
                     "application/json": components["schemas"]["Measures"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10974,6 +14281,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10983,6 +14294,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -10992,6 +14307,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11001,6 +14320,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11010,6 +14334,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11019,6 +14347,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11028,6 +14361,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11045,12 +14382,68 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "east-harm-eb6b",
+                 *       "name": "Falls that hurt, of all falls",
+                 *       "programme": "safer-days-463a",
+                 *       "kind": "outcome",
+                 *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                 *       "numerator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls_with_injury"
+                 *         }
+                 *       },
+                 *       "denominator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls"
+                 *         }
+                 *       },
+                 *       "multiplier": 100,
+                 *       "unit": "percent",
+                 *       "period": "week",
+                 *       "improvement": "decrease",
+                 *       "chart": "p",
+                 *       "minimum_denominator": 1,
+                 *       "disclosure": "small-numbers",
+                 *       "review": {
+                 *         "author": "Collaborative lead",
+                 *         "checker": "Falls nurse",
+                 *         "reviewed": "2026-09-01",
+                 *         "next_review": "2027-09-01"
+                 *       },
+                 *       "examples": [
+                 *         {
+                 *           "rows": [
+                 *             {
+                 *               "falls": 4,
+                 *               "falls_with_injury": 1
+                 *             },
+                 *             {
+                 *               "falls": 6,
+                 *               "falls_with_injury": 2
+                 *             }
+                 *           ],
+                 *           "expect": {
+                 *             "numerator": 3,
+                 *             "denominator": 10
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Definition"];
             };
         };
@@ -11058,15 +14451,87 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-eb6b",
+                     *       "kind": "outcome",
+                     *       "name": "Falls that hurt, of all falls",
+                     *       "unit": "percent",
+                     *       "chart": "p",
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "Collaborative lead",
+                     *         "checker": "Falls nurse",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 4,
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 6,
+                     *               "falls_with_injury": 2
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 3,
+                     *             "denominator": 10
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls_with_injury"
+                     *         }
+                     *       },
+                     *       "programme": "safer-days-463a",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 100,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                     *       "minimum_denominator": 1,
+                     *       "status": "draft",
+                     *       "organisation": "EAST",
+                     *       "authors": [
+                     *         "demo-psc"
+                     *       ],
+                     *       "revision": 1,
+                     *       "changed_at": "2026-11-23T14:30:05.623702+00:00",
+                     *       "as_of": "2026-11-23T14:30:05.623702+00:00",
+                     *       "data_version": 649
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgrammesDraft"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11076,6 +14541,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11085,6 +14554,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11094,6 +14567,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11103,6 +14580,10 @@ export interface operations {
             /** @description The definition cannot be computed as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11112,6 +14593,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11121,6 +14607,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11130,6 +14620,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11139,6 +14634,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11150,7 +14649,12 @@ export interface operations {
     preview_measure: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 /** @description The measure the draft is of. */
                 id: string;
@@ -11159,6 +14663,58 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "east-harm-eb6b",
+                 *       "name": "Falls that hurt, of all falls",
+                 *       "programme": "safer-days-463a",
+                 *       "kind": "outcome",
+                 *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                 *       "numerator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls_with_injury"
+                 *         }
+                 *       },
+                 *       "denominator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls"
+                 *         }
+                 *       },
+                 *       "multiplier": 100,
+                 *       "unit": "percent",
+                 *       "period": "week",
+                 *       "improvement": "decrease",
+                 *       "chart": "p",
+                 *       "minimum_denominator": 1,
+                 *       "disclosure": "small-numbers",
+                 *       "review": {
+                 *         "author": "Collaborative lead",
+                 *         "checker": "Falls nurse",
+                 *         "reviewed": "2026-09-01",
+                 *         "next_review": "2027-09-01"
+                 *       },
+                 *       "examples": [
+                 *         {
+                 *           "rows": [
+                 *             {
+                 *               "falls": 4,
+                 *               "falls_with_injury": 1
+                 *             },
+                 *             {
+                 *               "falls": 6,
+                 *               "falls_with_injury": 2
+                 *             }
+                 *           ],
+                 *           "expect": {
+                 *             "numerator": 3,
+                 *             "denominator": 10
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Draft"] | null;
             };
         };
@@ -11166,6 +14722,10 @@ export interface operations {
             /** @description What would change if the draft were live. Nothing has been changed. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11225,6 +14785,10 @@ export interface operations {
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11234,6 +14798,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11243,6 +14812,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11252,6 +14825,10 @@ export interface operations {
             /** @description No draft of this measure is being worked on. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11261,6 +14838,10 @@ export interface operations {
             /** @description A definition cannot be computed. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11270,6 +14851,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11279,6 +14865,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11288,6 +14878,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11297,6 +14892,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11311,7 +14910,14 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -11323,15 +14929,117 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ch-falls",
+                     *       "kind": "outcome",
+                     *       "name": "Care-home falls",
+                     *       "unit": "per 1,000 resident days",
+                     *       "chart": "u",
+                     *       "facts": {
+                     *         "unit": "rate",
+                     *         "chart": "u / XmR",
+                     *         "rules": "resident days = sum of daily occupancy, not beds",
+                     *         "numerator": "Falls",
+                     *         "data_source": "care-home feed",
+                     *         "denominator": "1,000 resident days",
+                     *         "periodicity": "weekly"
+                     *       },
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "National care-home measurement lead",
+                     *         "checker": "Care-home clinical adviser",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "source": "M",
+                     *       "strata": [],
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 3,
+                     *               "med_errors": 2,
+                     *               "week_ending": "2026-05-10",
+                     *               "resident_days": 252,
+                     *               "cqc_location_id": "1-100000001",
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 1,
+                     *               "med_errors": 2,
+                     *               "week_ending": "2026-05-10",
+                     *               "resident_days": 200,
+                     *               "cqc_location_id": "1-100000002",
+                     *               "falls_with_injury": 1
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 4,
+                     *             "denominator": 452
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "programme": "care-homes",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 1000,
+                     *       "unverified": true,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "resident_days"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "Falls are the commonest cause of injury in care homes, and many can be prevented.",
+                     *       "minimum_denominator": 10,
+                     *       "status": "live",
+                     *       "organisation": "ENGLAND",
+                     *       "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "National care-home measurement lead",
+                     *       "checked_by": "Care-home clinical adviser",
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 360
+                     *     }
+                     */
                     "application/json": components["schemas"]["Measure"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11341,6 +15049,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11350,6 +15063,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11359,6 +15076,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11368,6 +15089,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11377,6 +15102,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11386,6 +15116,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11395,6 +15129,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11404,6 +15143,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11415,7 +15158,14 @@ export interface operations {
     get_measure_draft: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -11427,15 +15177,98 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-eb6b",
+                     *       "kind": "outcome",
+                     *       "name": "Falls that hurt, of all falls",
+                     *       "unit": "percent",
+                     *       "chart": "p",
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "Collaborative lead",
+                     *         "checker": "Falls nurse",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 4,
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 6,
+                     *               "falls_with_injury": 2
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 3,
+                     *             "denominator": 10
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls_with_injury"
+                     *         }
+                     *       },
+                     *       "programme": "safer-days-463a",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 100,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                     *       "minimum_denominator": 1,
+                     *       "status": "draft",
+                     *       "organisation": "EAST",
+                     *       "authors": [
+                     *         "demo-psc"
+                     *       ],
+                     *       "revision": 1,
+                     *       "changed_at": "2026-11-23T14:30:05.623702+00:00",
+                     *       "as_of": "2026-11-23T14:30:05.623702+00:00",
+                     *       "data_version": 649
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgrammesDraft"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11445,6 +15278,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11454,6 +15292,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11463,6 +15305,10 @@ export interface operations {
             /** @description No draft of this measure is being worked on. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11472,6 +15318,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11481,6 +15331,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11490,6 +15345,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11499,6 +15358,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11508,6 +15372,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11522,7 +15390,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -11531,6 +15406,58 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "east-harm-eb6b",
+                 *       "name": "Falls that hurt, of all falls",
+                 *       "programme": "safer-days-463a",
+                 *       "kind": "outcome",
+                 *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                 *       "numerator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls_with_injury"
+                 *         }
+                 *       },
+                 *       "denominator": {
+                 *         "feed": "care-home-weekly",
+                 *         "value": {
+                 *           "sum": "falls"
+                 *         }
+                 *       },
+                 *       "multiplier": 100,
+                 *       "unit": "percent",
+                 *       "period": "week",
+                 *       "improvement": "decrease",
+                 *       "chart": "p",
+                 *       "minimum_denominator": 1,
+                 *       "disclosure": "small-numbers",
+                 *       "review": {
+                 *         "author": "Collaborative lead",
+                 *         "checker": "Falls nurse",
+                 *         "reviewed": "2026-09-01",
+                 *         "next_review": "2027-09-01"
+                 *       },
+                 *       "examples": [
+                 *         {
+                 *           "rows": [
+                 *             {
+                 *               "falls": 4,
+                 *               "falls_with_injury": 1
+                 *             },
+                 *             {
+                 *               "falls": 6,
+                 *               "falls_with_injury": 2
+                 *             }
+                 *           ],
+                 *           "expect": {
+                 *             "numerator": 3,
+                 *             "denominator": 10
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["Definition"];
             };
         };
@@ -11538,15 +15465,85 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-eb6b",
+                     *       "kind": "outcome",
+                     *       "name": "Falls that hurt, of all falls",
+                     *       "unit": "percent",
+                     *       "chart": "p",
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "Collaborative lead",
+                     *         "checker": "Falls nurse",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 4,
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 6,
+                     *               "falls_with_injury": 2
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 3,
+                     *             "denominator": 10
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls_with_injury"
+                     *         }
+                     *       },
+                     *       "programme": "safer-days-463a",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 100,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                     *       "minimum_denominator": 1,
+                     *       "status": "draft",
+                     *       "organisation": "EAST",
+                     *       "authors": [
+                     *         "demo-psc"
+                     *       ],
+                     *       "revision": 2,
+                     *       "changed_at": "2026-11-23T14:30:05.652076+00:00",
+                     *       "as_of": "2026-11-23T14:30:05.652076+00:00",
+                     *       "data_version": 650
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProgrammesDraft"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11556,6 +15553,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11565,6 +15567,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11574,6 +15580,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11583,6 +15593,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11592,6 +15607,10 @@ export interface operations {
             /** @description The definition cannot be computed as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11601,6 +15620,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11610,6 +15634,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11619,6 +15647,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11628,6 +15661,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11642,7 +15679,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -11654,6 +15698,10 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -11661,6 +15709,10 @@ export interface operations {
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11670,6 +15722,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11679,6 +15736,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11688,6 +15749,10 @@ export interface operations {
             /** @description No draft of this measure is being worked on. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11697,6 +15762,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11706,6 +15776,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11715,6 +15789,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11724,6 +15803,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11733,6 +15816,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11742,6 +15830,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11759,6 +15851,12 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
             };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
@@ -11771,15 +15869,85 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-eb6b",
+                     *       "kind": "outcome",
+                     *       "name": "Falls that hurt, of all falls",
+                     *       "unit": "percent",
+                     *       "chart": "p",
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "Collaborative lead",
+                     *         "checker": "Falls nurse",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 4,
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 6,
+                     *               "falls_with_injury": 2
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 3,
+                     *             "denominator": 10
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls_with_injury"
+                     *         }
+                     *       },
+                     *       "programme": "safer-days-463a",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 100,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                     *       "minimum_denominator": 1,
+                     *       "status": "live",
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:05.672229+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": "demo-national",
+                     *       "unverified": false,
+                     *       "as_of": "2026-11-23T14:30:05.672229+00:00",
+                     *       "data_version": 651
+                     *     }
+                     */
                     "application/json": components["schemas"]["Measure"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11789,6 +15957,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11798,6 +15971,10 @@ export interface operations {
             /** @description Who wrote it cannot also approve it. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11807,6 +15984,10 @@ export interface operations {
             /** @description No draft of this measure is being worked on. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11816,6 +15997,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11825,6 +16011,10 @@ export interface operations {
             /** @description The definition cannot be computed as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11834,6 +16024,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11843,6 +16038,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11852,6 +16051,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11861,6 +16065,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11878,6 +16086,12 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
             };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
@@ -11890,15 +16104,85 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-eb6b",
+                     *       "kind": "outcome",
+                     *       "name": "Falls that hurt, of all falls",
+                     *       "unit": "percent",
+                     *       "chart": "p",
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "Collaborative lead",
+                     *         "checker": "Falls nurse",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 4,
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 6,
+                     *               "falls_with_injury": 2
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 3,
+                     *             "denominator": 10
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls_with_injury"
+                     *         }
+                     *       },
+                     *       "programme": "safer-days-463a",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 100,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "A fall that hurts is the one to prevent first.",
+                     *       "minimum_denominator": 1,
+                     *       "status": "retired",
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:06.405842+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": "demo-national",
+                     *       "unverified": false,
+                     *       "as_of": "2026-11-23T14:30:06.405842+00:00",
+                     *       "data_version": 654
+                     *     }
+                     */
                     "application/json": components["schemas"]["Measure"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11908,6 +16192,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11917,6 +16206,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11926,6 +16219,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11935,6 +16232,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11944,6 +16246,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11953,6 +16259,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11962,6 +16273,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11971,6 +16286,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11980,6 +16300,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -11991,7 +16315,14 @@ export interface operations {
     list_measure_versions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -12003,15 +16334,124 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "ch-falls",
+                     *           "kind": "outcome",
+                     *           "name": "Care-home falls",
+                     *           "unit": "per 1,000 resident days",
+                     *           "chart": "u",
+                     *           "facts": {
+                     *             "unit": "rate",
+                     *             "chart": "u / XmR",
+                     *             "rules": "resident days = sum of daily occupancy, not beds",
+                     *             "numerator": "Falls",
+                     *             "data_source": "care-home feed",
+                     *             "denominator": "1,000 resident days",
+                     *             "periodicity": "weekly"
+                     *           },
+                     *           "period": "week",
+                     *           "review": {
+                     *             "author": "National care-home measurement lead",
+                     *             "checker": "Care-home clinical adviser",
+                     *             "reviewed": "2026-09-01",
+                     *             "next_review": "2027-09-01"
+                     *           },
+                     *           "source": "M",
+                     *           "strata": [],
+                     *           "version": "1.0.0",
+                     *           "examples": [
+                     *             {
+                     *               "rows": [
+                     *                 {
+                     *                   "falls": 3,
+                     *                   "med_errors": 2,
+                     *                   "week_ending": "2026-05-10",
+                     *                   "resident_days": 252,
+                     *                   "cqc_location_id": "1-100000001",
+                     *                   "falls_with_injury": 1
+                     *                 },
+                     *                 {
+                     *                   "falls": 1,
+                     *                   "med_errors": 2,
+                     *                   "week_ending": "2026-05-10",
+                     *                   "resident_days": 200,
+                     *                   "cqc_location_id": "1-100000002",
+                     *                   "falls_with_injury": 1
+                     *                 }
+                     *               ],
+                     *               "expect": {
+                     *                 "numerator": 4,
+                     *                 "denominator": 452
+                     *               }
+                     *             }
+                     *           ],
+                     *           "numerator": {
+                     *             "feed": "care-home-weekly",
+                     *             "value": {
+                     *               "sum": "falls"
+                     *             }
+                     *           },
+                     *           "programme": "care-homes",
+                     *           "disclosure": "small-numbers",
+                     *           "multiplier": 1000,
+                     *           "unverified": true,
+                     *           "denominator": {
+                     *             "feed": "care-home-weekly",
+                     *             "value": {
+                     *               "sum": "resident_days"
+                     *             }
+                     *           },
+                     *           "improvement": "decrease",
+                     *           "why_it_matters": "Falls are the commonest cause of injury in care homes, and many can be prevented.",
+                     *           "minimum_denominator": 10,
+                     *           "status": "live",
+                     *           "organisation": "ENGLAND",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *           "superseded_at": null,
+                     *           "recorded_by": "National care-home measurement lead",
+                     *           "checked_by": "Care-home clinical adviser",
+                     *           "changed_from": null,
+                     *           "changes": []
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 360
+                     *     }
+                     */
                     "application/json": components["schemas"]["MeasureVersions"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12021,6 +16461,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12030,6 +16475,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12039,6 +16488,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12048,6 +16501,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12057,6 +16514,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12066,6 +16528,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12075,6 +16541,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12084,6 +16555,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12095,7 +16570,14 @@ export interface operations {
     get_measure_version: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The measure's id, such as mn-cqimpreterm. */
                 measure: string;
@@ -12109,15 +16591,117 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "ch-falls",
+                     *       "kind": "outcome",
+                     *       "name": "Care-home falls",
+                     *       "unit": "per 1,000 resident days",
+                     *       "chart": "u",
+                     *       "facts": {
+                     *         "unit": "rate",
+                     *         "chart": "u / XmR",
+                     *         "rules": "resident days = sum of daily occupancy, not beds",
+                     *         "numerator": "Falls",
+                     *         "data_source": "care-home feed",
+                     *         "denominator": "1,000 resident days",
+                     *         "periodicity": "weekly"
+                     *       },
+                     *       "period": "week",
+                     *       "review": {
+                     *         "author": "National care-home measurement lead",
+                     *         "checker": "Care-home clinical adviser",
+                     *         "reviewed": "2026-09-01",
+                     *         "next_review": "2027-09-01"
+                     *       },
+                     *       "source": "M",
+                     *       "strata": [],
+                     *       "version": "1.0.0",
+                     *       "examples": [
+                     *         {
+                     *           "rows": [
+                     *             {
+                     *               "falls": 3,
+                     *               "med_errors": 2,
+                     *               "week_ending": "2026-05-10",
+                     *               "resident_days": 252,
+                     *               "cqc_location_id": "1-100000001",
+                     *               "falls_with_injury": 1
+                     *             },
+                     *             {
+                     *               "falls": 1,
+                     *               "med_errors": 2,
+                     *               "week_ending": "2026-05-10",
+                     *               "resident_days": 200,
+                     *               "cqc_location_id": "1-100000002",
+                     *               "falls_with_injury": 1
+                     *             }
+                     *           ],
+                     *           "expect": {
+                     *             "numerator": 4,
+                     *             "denominator": 452
+                     *           }
+                     *         }
+                     *       ],
+                     *       "numerator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "falls"
+                     *         }
+                     *       },
+                     *       "programme": "care-homes",
+                     *       "disclosure": "small-numbers",
+                     *       "multiplier": 1000,
+                     *       "unverified": true,
+                     *       "denominator": {
+                     *         "feed": "care-home-weekly",
+                     *         "value": {
+                     *           "sum": "resident_days"
+                     *         }
+                     *       },
+                     *       "improvement": "decrease",
+                     *       "why_it_matters": "Falls are the commonest cause of injury in care homes, and many can be prevented.",
+                     *       "minimum_denominator": 10,
+                     *       "status": "live",
+                     *       "organisation": "ENGLAND",
+                     *       "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "National care-home measurement lead",
+                     *       "checked_by": "Care-home clinical adviser",
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 360
+                     *     }
+                     */
                     "application/json": components["schemas"]["Measure"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12127,6 +16711,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12136,6 +16725,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12145,6 +16738,10 @@ export interface operations {
             /** @description No measure has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12154,6 +16751,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12163,6 +16764,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12172,6 +16778,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12181,6 +16791,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12190,6 +16805,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12216,7 +16835,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12225,15 +16851,80 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "code": "G6V2S",
+                     *           "name": "North London NHS Foundation Trust",
+                     *           "names": [],
+                     *           "kind": "trust",
+                     *           "identifiers": {},
+                     *           "opened": "2024-11-01",
+                     *           "closed": null,
+                     *           "open": true,
+                     *           "attributes": {
+                     *             "as_at": "2026-07-31",
+                     *             "ods_icb": "Z9B2Z",
+                     *             "ods_name": "NORTH LONDON NHS FOUNDATION TRUST",
+                     *             "postcode": "NW1 0PE",
+                     *             "trust_type": "mental_health",
+                     *             "unverified": [
+                     *               "trust_type",
+                     *               "maternity_provider",
+                     *               "psc"
+                     *             ],
+                     *             "predecessors": [
+                     *               "RNK",
+                     *               "RRP",
+                     *               "TAF"
+                     *             ],
+                     *             "maternity_provider": false
+                     *           },
+                     *           "source": "ods_etr_2026-07",
+                     *           "unverified": false,
+                     *           "overrides": {},
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJHNlYyUyJd",
+                     *       "as_of": "2026-11-23T14:30:06.473058+00:00",
+                     *       "data_version": 656,
+                     *       "at": "2026-11-23"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organisations"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12243,6 +16934,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12252,6 +16947,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12261,6 +16960,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12270,6 +16973,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12279,6 +16987,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12288,6 +17000,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12297,6 +17014,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12314,12 +17035,34 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "VX913",
+                 *       "name": "Example House",
+                 *       "kind": "care_home",
+                 *       "identifiers": {
+                 *         "cqc": "1-200445111"
+                 *       },
+                 *       "opened": "2026-10-01",
+                 *       "edges": [
+                 *         {
+                 *           "parent": "D7T5G",
+                 *           "hierarchy": "icb",
+                 *           "start": "2026-10-01"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["OrganisationSent"] | components["schemas"]["OrganisationSent"][];
             };
         };
@@ -12327,15 +17070,63 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "VX913",
+                     *       "name": "Example House",
+                     *       "names": [],
+                     *       "kind": "care_home",
+                     *       "identifiers": {
+                     *         "cqc": "1-200445111"
+                     *       },
+                     *       "opened": "2026-10-01",
+                     *       "closed": null,
+                     *       "open": true,
+                     *       "attributes": {},
+                     *       "source": "",
+                     *       "unverified": false,
+                     *       "overrides": {},
+                     *       "recorded_at": "2026-11-23T14:30:06.417367+00:00",
+                     *       "at": "2026-11-23",
+                     *       "within": {
+                     *         "icb": "D7T5G",
+                     *         "psc": "EAST",
+                     *         "region": "Y61"
+                     *       },
+                     *       "edges": [
+                     *         {
+                     *           "parent": "D7T5G",
+                     *           "hierarchy": "icb",
+                     *           "start": "2026-10-01",
+                     *           "end": null,
+                     *           "recorded_at": "2026-11-23T14:30:06.417367+00:00"
+                     *         }
+                     *       ],
+                     *       "successors": [],
+                     *       "predecessors": [],
+                     *       "as_of": "2026-11-23T14:30:06.417367+00:00",
+                     *       "data_version": 655
+                     *     }
+                     */
                     "application/json": components["schemas"]["OrganisationInFull"] | components["schemas"]["Registered"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12345,6 +17136,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12354,6 +17149,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12363,6 +17162,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12372,6 +17175,10 @@ export interface operations {
             /** @description What is said of the organisation cannot be true. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12381,6 +17188,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12390,6 +17202,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12399,6 +17215,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12408,6 +17229,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12426,7 +17251,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The organisation's code, or any other identifier it has (CQC, ONS). */
                 code: string;
@@ -12438,15 +17270,91 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "RGT",
+                     *       "name": "Cambridge University Hospitals NHS Foundation Trust",
+                     *       "names": [],
+                     *       "kind": "trust",
+                     *       "identifiers": {},
+                     *       "opened": "1993-04-01",
+                     *       "closed": null,
+                     *       "open": true,
+                     *       "attributes": {
+                     *         "as_at": "2026-07-31",
+                     *         "ods_icb": "S1Y5D",
+                     *         "ods_name": "CAMBRIDGE UNIVERSITY HOSPITALS NHS FOUNDATION TRUST",
+                     *         "postcode": "CB2 0QQ",
+                     *         "trust_type": "acute",
+                     *         "unverified": [
+                     *           "trust_type",
+                     *           "maternity_provider",
+                     *           "psc"
+                     *         ],
+                     *         "maternity_provider": true
+                     *       },
+                     *       "source": "ods_etr_2026-07",
+                     *       "unverified": false,
+                     *       "overrides": {},
+                     *       "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *       "at": "2026-11-23",
+                     *       "within": {
+                     *         "icb": "S1Y5D",
+                     *         "psc": "EAST",
+                     *         "region": "Y61"
+                     *       },
+                     *       "edges": [
+                     *         {
+                     *           "parent": "QUE",
+                     *           "hierarchy": "icb",
+                     *           "start": "2022-07-01",
+                     *           "end": "2026-04-01",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         },
+                     *         {
+                     *           "parent": "S1Y5D",
+                     *           "hierarchy": "icb",
+                     *           "start": "2026-04-01",
+                     *           "end": null,
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         }
+                     *       ],
+                     *       "successors": [],
+                     *       "predecessors": [],
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 127
+                     *     }
+                     */
                     "application/json": components["schemas"]["OrganisationAround"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12456,6 +17364,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12465,6 +17378,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12474,6 +17391,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12483,6 +17404,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12492,6 +17417,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12501,6 +17431,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12510,6 +17444,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12519,6 +17458,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12533,7 +17476,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The organisation's code, or any other identifier it has (CQC, ONS). */
                 code: string;
@@ -12542,6 +17492,24 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "code": "VX913",
+                 *       "name": "Example House Care Home",
+                 *       "kind": "care_home",
+                 *       "identifiers": {
+                 *         "cqc": "1-200445111"
+                 *       },
+                 *       "opened": "2026-10-01",
+                 *       "edges": [
+                 *         {
+                 *           "parent": "D7T5G",
+                 *           "hierarchy": "icb",
+                 *           "start": "2026-10-01"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["OrganisationSent"];
             };
         };
@@ -12549,15 +17517,61 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "VX913",
+                     *       "name": "Example House Care Home",
+                     *       "names": [],
+                     *       "kind": "care_home",
+                     *       "identifiers": {
+                     *         "cqc": "1-200445111"
+                     *       },
+                     *       "opened": "2026-10-01",
+                     *       "closed": null,
+                     *       "open": true,
+                     *       "attributes": {},
+                     *       "source": "",
+                     *       "unverified": false,
+                     *       "overrides": {},
+                     *       "recorded_at": "2026-11-23T14:30:06.473058+00:00",
+                     *       "at": "2026-11-23",
+                     *       "within": {
+                     *         "icb": "D7T5G",
+                     *         "psc": "EAST",
+                     *         "region": "Y61"
+                     *       },
+                     *       "edges": [
+                     *         {
+                     *           "parent": "D7T5G",
+                     *           "hierarchy": "icb",
+                     *           "start": "2026-10-01",
+                     *           "end": null,
+                     *           "recorded_at": "2026-11-23T14:30:06.417367+00:00"
+                     *         }
+                     *       ],
+                     *       "successors": [],
+                     *       "predecessors": [],
+                     *       "as_of": "2026-11-23T14:30:06.473058+00:00",
+                     *       "data_version": 656
+                     *     }
+                     */
                     "application/json": components["schemas"]["OrganisationInFull"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12567,6 +17581,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12576,6 +17595,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12585,6 +17608,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12594,6 +17621,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12603,6 +17635,10 @@ export interface operations {
             /** @description What is said of the organisation cannot be true. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12612,6 +17648,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12621,6 +17662,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12630,6 +17675,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12639,6 +17689,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12655,7 +17709,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The organisation's code, or any other identifier it has (CQC, ONS). */
                 code: string;
@@ -12667,15 +17728,86 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "hierarchy": "icb",
+                     *           "code": "S1Y5D",
+                     *           "name": "NHS Central East Integrated Care Board",
+                     *           "names": [],
+                     *           "kind": "icb",
+                     *           "identifiers": {},
+                     *           "opened": "2026-04-01",
+                     *           "closed": null,
+                     *           "open": true,
+                     *           "attributes": {
+                     *             "note": "ONS E54 code not found",
+                     *             "ods_name": "NHS CENTRAL EAST INTEGRATED CARE BOARD",
+                     *             "unverified": [
+                     *               "psc"
+                     *             ]
+                     *           },
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "unverified": false,
+                     *           "overrides": {},
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         },
+                     *         {
+                     *           "hierarchy": "region",
+                     *           "code": "Y61",
+                     *           "name": "East of England",
+                     *           "names": [],
+                     *           "kind": "region",
+                     *           "identifiers": {
+                     *             "ons": "E40000007"
+                     *           },
+                     *           "opened": null,
+                     *           "closed": null,
+                     *           "open": true,
+                     *           "attributes": {},
+                     *           "source": "github.com/rcpch/rcpch-nhs-organisations nhs_england_regions.py @af9b22c (2024-08-31)",
+                     *           "unverified": false,
+                     *           "overrides": {},
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "at": "2026-11-23",
+                     *       "as_of": "2026-11-23T14:30:06.473058+00:00",
+                     *       "data_version": 656
+                     *     }
+                     */
                     "application/json": components["schemas"]["Ancestors"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12685,6 +17817,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12694,6 +17831,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12703,6 +17844,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12712,6 +17857,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12721,6 +17870,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12730,6 +17884,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12739,6 +17897,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12748,6 +17911,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12772,7 +17939,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The organisation's code, or any other identifier it has (CQC, ONS). */
                 code: string;
@@ -12784,15 +17958,68 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "code": "D7T5G",
+                     *           "name": "NHS Essex Integrated Care Board",
+                     *           "names": [],
+                     *           "kind": "icb",
+                     *           "identifiers": {},
+                     *           "opened": "2026-04-01",
+                     *           "closed": null,
+                     *           "open": true,
+                     *           "attributes": {
+                     *             "note": "ONS E54 code not found",
+                     *             "ods_name": "NHS ESSEX INTEGRATED CARE BOARD",
+                     *             "unverified": [
+                     *               "psc"
+                     *             ]
+                     *           },
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "unverified": false,
+                     *           "overrides": {},
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJEN1Q1RyJd",
+                     *       "as_of": "2026-11-23T14:30:06.473058+00:00",
+                     *       "data_version": 656,
+                     *       "at": "2026-11-23"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Organisations"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12802,6 +18029,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12811,6 +18043,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12820,6 +18056,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12829,6 +18069,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12838,6 +18082,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12847,6 +18096,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12856,6 +18109,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12865,6 +18123,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12881,7 +18143,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The organisation's code, or any other identifier it has (CQC, ONS). */
                 code: string;
@@ -12893,15 +18162,75 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "predecessor": "QUE",
+                     *           "successor": "S1Y5D",
+                     *           "on": "2026-04-01",
+                     *           "source": "name+codes: github.com/rcpch/rcpch-nhs-organisations integrated_care_boards.py @af9b22c",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "standing_for": [
+                     *         {
+                     *           "code": "S1Y5D",
+                     *           "name": "NHS Central East Integrated Care Board",
+                     *           "names": [],
+                     *           "kind": "icb",
+                     *           "identifiers": {},
+                     *           "opened": "2026-04-01",
+                     *           "closed": null,
+                     *           "open": true,
+                     *           "attributes": {
+                     *             "note": "ONS E54 code not found",
+                     *             "ods_name": "NHS CENTRAL EAST INTEGRATED CARE BOARD",
+                     *             "unverified": [
+                     *               "psc"
+                     *             ]
+                     *           },
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "unverified": false,
+                     *           "overrides": {},
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
+                     *         }
+                     *       ],
+                     *       "at": "2026-11-23",
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 64
+                     *     }
+                     */
                     "application/json": components["schemas"]["Successors"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12911,6 +18240,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12920,6 +18254,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12929,6 +18267,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12938,6 +18280,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12947,6 +18293,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12956,6 +18307,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12965,6 +18320,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12974,6 +18334,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12988,7 +18352,14 @@ export interface operations {
                 /** @description Answer with a 502 rather than without a part. */
                 strict?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description An organisation code, like RGT. */
                 code: string;
@@ -13000,6 +18371,11 @@ export interface operations {
             /** @description The page. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13064,9 +18440,25 @@ export interface operations {
                     "application/json": components["schemas"]["OrganisationPage"];
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13076,6 +18468,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13085,6 +18482,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13094,6 +18495,10 @@ export interface operations {
             /** @description There is nothing here that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13103,6 +18508,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13112,6 +18521,11 @@ export interface operations {
             /** @description The client has read as many figures as it may in a minute. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13121,6 +18535,10 @@ export interface operations {
             /** @description A part of the page is missing, and the caller asked for all or nothing. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13130,6 +18548,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13144,7 +18567,14 @@ export interface operations {
                 /** @description Answer with a 502 rather than without a part. */
                 strict?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A programme id. */
                 programme: string;
@@ -13156,6 +18586,11 @@ export interface operations {
             /** @description The page. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13219,9 +18654,25 @@ export interface operations {
                     "application/json": components["schemas"]["ProgrammePage"];
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13231,6 +18682,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13240,6 +18696,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13249,6 +18709,10 @@ export interface operations {
             /** @description There is nothing here that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13258,6 +18722,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13267,6 +18735,11 @@ export interface operations {
             /** @description The client has read as many figures as it may in a minute. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13276,6 +18749,10 @@ export interface operations {
             /** @description A part of the page is missing, and the caller asked for all or nothing. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13285,6 +18762,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13307,7 +18789,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13316,15 +18805,163 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "adoption-and-spread",
+                     *           "aims": [
+                     *             {
+                     *               "id": "spread",
+                     *               "text": "Identify effective and safe evidence-based practice and support its adoption and spread across England.",
+                     *               "source": "memory",
+                     *               "unverified": true
+                     *             }
+                     *           ],
+                     *           "kind": "programme",
+                     *           "name": "Adoption and Spread Safety Improvement Programme",
+                     *           "sets": [
+                     *             {
+                     *               "id": "2021",
+                     *               "name": "Five programmes",
+                     *               "valid_to": "2023-09-30",
+                     *               "valid_from": "2021-04-01"
+                     *             }
+                     *           ],
+                     *           "notes": "Discharge and care-home work went on in managing deterioration and medicines safety. Years found, days from memory.",
+                     *           "owner": "National adoption and spread team",
+                     *           "source": "memory",
+                     *           "status": "closed",
+                     *           "drivers": [
+                     *             {
+                     *               "id": "bundles",
+                     *               "aims": [
+                     *                 "spread"
+                     *               ],
+                     *               "name": "Evidence-based bundles reliably given",
+                     *               "source": "memory",
+                     *               "measures": [],
+                     *               "secondary": [],
+                     *               "unverified": true
+                     *             }
+                     *           ],
+                     *           "version": "1.0.0",
+                     *           "settings": [
+                     *             {
+                     *               "name": "Acute and community care",
+                     *               "source": "memory",
+                     *               "unverified": true
+                     *             }
+                     *           ],
+                     *           "valid_to": "2023-03-31",
+                     *           "principles": [
+                     *             {
+                     *               "id": "addressing-inequalities",
+                     *               "name": "Addressing inequalities",
+                     *               "text": "Understand local health inequalities, so that the interventions chosen improve the lives of those with the worst outcomes.",
+                     *               "source": "healthinnovationeast.co.uk/about-us/our-projects/natpatsips/",
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "co-design",
+                     *               "name": "Patient and carer co-design",
+                     *               "text": "Co-produce with people who represent the diversity of the population.",
+                     *               "source": "healthinnovationeast.co.uk/about-us/our-projects/natpatsips/",
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "safety-culture",
+                     *               "name": "Safety culture",
+                     *               "text": "Use insights into safety culture to inform quality improvement.",
+                     *               "source": "healthinnovationeast.co.uk/about-us/our-projects/natpatsips/",
+                     *               "unverified": false
+                     *             }
+                     *           ],
+                     *           "short_name": "A&S-SIP",
+                     *           "unverified": true,
+                     *           "valid_from": "2019-04-01",
+                     *           "change_ideas": [
+                     *             {
+                     *               "id": "copd-discharge-bundle",
+                     *               "kind": "bundle",
+                     *               "name": "COPD discharge bundle",
+                     *               "source": "healthinnovationwestmidlands.org related projects",
+                     *               "drivers": [
+                     *                 "bundles"
+                     *               ],
+                     *               "elements": [],
+                     *               "measures": [],
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "asthma-discharge-bundle",
+                     *               "kind": "bundle",
+                     *               "name": "Asthma discharge bundle",
+                     *               "source": "healthinnovationwestmidlands.org related projects",
+                     *               "drivers": [
+                     *                 "bundles"
+                     *               ],
+                     *               "elements": [],
+                     *               "measures": [],
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "emergency-laparotomy",
+                     *               "kind": "bundle",
+                     *               "name": "Emergency laparotomy bundle",
+                     *               "source": "healthinnovationwestmidlands.org related projects",
+                     *               "drivers": [
+                     *                 "bundles"
+                     *               ],
+                     *               "elements": [],
+                     *               "measures": [],
+                     *               "unverified": false
+                     *             }
+                     *           ],
+                     *           "organisation": "ENGLAND",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *           "superseded_at": null,
+                     *           "recorded_by": "catalogue",
+                     *           "checked_by": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJhZG9wdGlvbi1hbmQtc3ByZWFkIl0",
+                     *       "as_of": "2026-11-23T14:29:48.103026+00:00",
+                     *       "data_version": 638
+                     *     }
+                     */
                     "application/json": components["schemas"]["Programmes"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13334,6 +18971,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13343,6 +18984,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13352,6 +18997,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13361,6 +19011,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13370,6 +19024,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13379,6 +19038,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13396,12 +19059,46 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "safer-days-463a",
+                 *       "name": "Safer days in the homes of the east",
+                 *       "aims": [
+                 *         {
+                 *           "id": "fewer",
+                 *           "text": "A quarter fewer falls by March 2028"
+                 *         }
+                 *       ],
+                 *       "drivers": [
+                 *         {
+                 *           "id": "huddles",
+                 *           "name": "Safety huddles",
+                 *           "aims": [
+                 *             "fewer"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "change_ideas": [
+                 *         {
+                 *           "id": "daily-huddle",
+                 *           "name": "A huddle a day",
+                 *           "drivers": [
+                 *             "huddles"
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProgrammeSent"];
             };
         };
@@ -13409,15 +19106,82 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "safer-days-463a",
+                     *       "aims": [
+                     *         {
+                     *           "id": "fewer",
+                     *           "text": "A quarter fewer falls by March 2028",
+                     *           "source": "registered by demo-psc",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "kind": "programme",
+                     *       "name": "Safer days in the homes of the east",
+                     *       "owner": "EAST",
+                     *       "source": "registered by demo-psc",
+                     *       "status": "active",
+                     *       "drivers": [
+                     *         {
+                     *           "id": "huddles",
+                     *           "aims": [
+                     *             "fewer"
+                     *           ],
+                     *           "name": "Safety huddles",
+                     *           "source": "registered by demo-psc",
+                     *           "measures": [],
+                     *           "secondary": [],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "version": "1.0.0",
+                     *       "settings": [],
+                     *       "principles": [],
+                     *       "unverified": false,
+                     *       "change_ideas": [
+                     *         {
+                     *           "id": "daily-huddle",
+                     *           "kind": "idea",
+                     *           "name": "A huddle a day",
+                     *           "source": "registered by demo-psc",
+                     *           "drivers": [
+                     *             "huddles"
+                     *           ],
+                     *           "measures": [],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:05.116507+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:30:05.116507+00:00",
+                     *       "data_version": 640,
+                     *       "measures": [],
+                     *       "targets": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Programme"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13427,6 +19191,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13436,6 +19204,10 @@ export interface operations {
             /** @description No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13445,6 +19217,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13454,6 +19230,10 @@ export interface operations {
             /** @description The programme cannot be registered as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13463,6 +19243,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13472,6 +19257,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13481,6 +19270,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13490,6 +19284,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13504,7 +19302,14 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The programme's id, such as matneosip. */
                 programme: string;
@@ -13516,15 +19321,245 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "matneosip",
+                     *       "aims": [
+                     *         {
+                     *           "by": "2025-12-31",
+                     *           "id": "halve-harm",
+                     *           "text": "Reduce the rates of stillbirth, neonatal death, maternal death and brain injury during or soon after birth by half by 2025.",
+                     *           "notes": "Announced for 2030, brought forward to 2025. One ambition, stated twice on some pages: registered once.",
+                     *           "source": "mamaacademy.org.uk; parallelparliament.co.uk/question/84835 (2025-11-03)",
+                     *           "unverified": false
+                     *         },
+                     *         {
+                     *           "by": "2025-12-31",
+                     *           "id": "preterm",
+                     *           "text": "Reduce preterm birth from 8% to 6% by 2025.",
+                     *           "source": "questions-statements.parliament.uk HL428 (2023-12-21)",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "kind": "programme",
+                     *       "name": "Maternity and Neonatal Safety Improvement Programme",
+                     *       "sets": [
+                     *         {
+                     *           "id": "2021",
+                     *           "name": "Five programmes",
+                     *           "valid_to": "2023-09-30",
+                     *           "valid_from": "2021-04-01"
+                     *         },
+                     *         {
+                     *           "id": "2023",
+                     *           "name": "Four programmes",
+                     *           "valid_from": "2023-10-01"
+                     *         }
+                     *       ],
+                     *       "owner": "National maternity and neonatal safety team",
+                     *       "source": "england.nhs.uk NHS Patient Safety Strategy; start of the programme under this name from memory",
+                     *       "status": "active",
+                     *       "drivers": [
+                     *         {
+                     *           "id": "optimisation",
+                     *           "aims": [
+                     *             "halve-harm"
+                     *           ],
+                     *           "name": "Optimisation and stabilisation of the very preterm infant",
+                     *           "source": "healthinnovationeast.co.uk matneosip",
+                     *           "measures": [
+                     *             "mn-opt-all"
+                     *           ],
+                     *           "secondary": [
+                     *             {
+                     *               "id": "place-of-birth",
+                     *               "name": "Birth in the right place",
+                     *               "source": "rcpch.ac.uk NNAP measures",
+                     *               "measures": [
+                     *                 "mn-opt-place"
+                     *               ],
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "before-birth",
+                     *               "name": "Steroids, magnesium and antibiotics before birth",
+                     *               "source": "rcpch.ac.uk NNAP measures; antibiotics BAPM toolkit from memory",
+                     *               "measures": [
+                     *                 "mn-opt-steroid",
+                     *                 "mn-opt-mgso4",
+                     *                 "mn-opt-iap"
+                     *               ],
+                     *               "unverified": true
+                     *             },
+                     *             {
+                     *               "id": "golden-hour",
+                     *               "name": "Cord, warmth and breathing in the first hour",
+                     *               "source": "rcpch.ac.uk NNAP measures; ventilation from memory",
+                     *               "measures": [
+                     *                 "mn-opt-ocm",
+                     *                 "mn-opt-temp",
+                     *                 "mn-opt-vtv"
+                     *               ],
+                     *               "unverified": true
+                     *             }
+                     *           ],
+                     *           "unverified": false
+                     *         },
+                     *         {
+                     *           "id": "deterioration",
+                     *           "aims": [
+                     *             "halve-harm"
+                     *           ],
+                     *           "name": "Early recognition and management of deterioration of women and babies (PIER)",
+                     *           "source": "healthinnovationeast.co.uk matneosip",
+                     *           "measures": [
+                     *             "mn-mews-esc",
+                     *             "mn-stillbirth",
+                     *             "mn-nnm24"
+                     *           ],
+                     *           "secondary": [
+                     *             {
+                     *               "id": "mews",
+                     *               "name": "A national maternity early-warning score",
+                     *               "source": "healthinnovation-kss.com",
+                     *               "measures": [
+                     *                 "mn-mews-comp",
+                     *                 "mn-mews-esc"
+                     *               ],
+                     *               "unverified": false
+                     *             },
+                     *             {
+                     *               "id": "newtt2",
+                     *               "name": "Newborn early-warning track and trigger 2",
+                     *               "source": "healthinnovation-kss.com (BAPM launch 12 January 2023)",
+                     *               "measures": [
+                     *                 "mn-newtt2"
+                     *               ],
+                     *               "unverified": false
+                     *             }
+                     *           ],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "version": "1.0.0",
+                     *       "settings": [
+                     *         {
+                     *           "name": "Maternity units",
+                     *           "source": "MSDS data quality statement: 119 trusts in scope (February 2025); 134 services in 2021 wording, issuu Wessex",
+                     *           "unverified": false
+                     *         },
+                     *         {
+                     *           "name": "Neonatal units",
+                     *           "source": "issuu Wessex AHSN business plan 2021-22",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "principles": [
+                     *         {
+                     *           "id": "addressing-inequalities",
+                     *           "name": "Addressing inequalities",
+                     *           "text": "Understand local health inequalities, so that the interventions chosen improve the lives of those with the worst outcomes.",
+                     *           "source": "healthinnovationeast.co.uk/about-us/our-projects/natpatsips/",
+                     *           "unverified": false
+                     *         },
+                     *         {
+                     *           "id": "co-design",
+                     *           "name": "Patient and carer co-design",
+                     *           "text": "Co-produce with people who represent the diversity of the population.",
+                     *           "source": "healthinnovationeast.co.uk/about-us/our-projects/natpatsips/",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "short_name": "MatNeoSIP",
+                     *       "unverified": true,
+                     *       "valid_from": "2019-07-01",
+                     *       "change_ideas": [
+                     *         {
+                     *           "id": "optimisation-pathway",
+                     *           "kind": "bundle",
+                     *           "name": "BAPM and MatNeoSIP optimisation pathway",
+                     *           "notes": "That there are nine interventions was found; which nine is from memory.",
+                     *           "source": "healthinnovationeast.co.uk matneosip (the count); list from memory",
+                     *           "drivers": [
+                     *             "optimisation"
+                     *           ],
+                     *           "elements": [
+                     *             "Right place of birth",
+                     *             "Antenatal steroids",
+                     *             "Magnesium sulphate"
+                     *           ],
+                     *           "measures": [
+                     *             "mn-opt-all"
+                     *           ],
+                     *           "unverified": true
+                     *         },
+                     *         {
+                     *           "id": "periprem",
+                     *           "kind": "bundle",
+                     *           "name": "PERIPrem",
+                     *           "notes": "Grew from PReCePT (magnesium sulphate). Eleven elements.",
+                     *           "source": "weahsn.net for PReCePT; elements from memory",
+                     *           "drivers": [
+                     *             "optimisation"
+                     *           ],
+                     *           "elements": [
+                     *             "Right place of birth",
+                     *             "Antenatal steroids",
+                     *             "Magnesium sulphate"
+                     *           ],
+                     *           "measures": [
+                     *             "mn-opt-all"
+                     *           ],
+                     *           "unverified": true
+                     *         }
+                     *       ],
+                     *       "organisation": "ENGLAND",
+                     *       "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "catalogue",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 356,
+                     *       "measures": [
+                     *         "mn-atain",
+                     *         "mn-braininj"
+                     *       ],
+                     *       "targets": [
+                     *         "brain-injury-2025",
+                     *         "maternal-deaths-2025"
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Programme"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13534,6 +19569,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13543,6 +19583,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13552,6 +19596,10 @@ export interface operations {
             /** @description No programme has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13561,6 +19609,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13570,6 +19622,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13579,6 +19636,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13588,6 +19649,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13597,6 +19663,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13611,7 +19681,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The programme's id, such as matneosip. */
                 programme: string;
@@ -13620,6 +19697,36 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "safer-days-463a",
+                 *       "name": "Safer days in care homes",
+                 *       "aims": [
+                 *         {
+                 *           "id": "fewer",
+                 *           "text": "A quarter fewer falls by March 2028"
+                 *         }
+                 *       ],
+                 *       "drivers": [
+                 *         {
+                 *           "id": "huddles",
+                 *           "name": "Safety huddles",
+                 *           "aims": [
+                 *             "fewer"
+                 *           ]
+                 *         }
+                 *       ],
+                 *       "change_ideas": [
+                 *         {
+                 *           "id": "daily-huddle",
+                 *           "name": "A huddle a day",
+                 *           "drivers": [
+                 *             "huddles"
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ProgrammeSent"];
             };
         };
@@ -13627,15 +19734,80 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "safer-days-463a",
+                     *       "aims": [
+                     *         {
+                     *           "id": "fewer",
+                     *           "text": "A quarter fewer falls by March 2028",
+                     *           "source": "registered by demo-psc",
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "kind": "programme",
+                     *       "name": "Safer days in care homes",
+                     *       "owner": "EAST",
+                     *       "source": "registered by demo-psc",
+                     *       "status": "active",
+                     *       "drivers": [
+                     *         {
+                     *           "id": "huddles",
+                     *           "aims": [
+                     *             "fewer"
+                     *           ],
+                     *           "name": "Safety huddles",
+                     *           "source": "registered by demo-psc",
+                     *           "measures": [],
+                     *           "secondary": [],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "version": "1.1.0",
+                     *       "settings": [],
+                     *       "principles": [],
+                     *       "unverified": false,
+                     *       "change_ideas": [
+                     *         {
+                     *           "id": "daily-huddle",
+                     *           "kind": "idea",
+                     *           "name": "A huddle a day",
+                     *           "source": "registered by demo-psc",
+                     *           "drivers": [
+                     *             "huddles"
+                     *           ],
+                     *           "measures": [],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:05.136899+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:30:05.136899+00:00",
+                     *       "data_version": 641,
+                     *       "measures": [],
+                     *       "targets": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["Programme"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13645,6 +19817,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13654,6 +19831,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13663,6 +19844,10 @@ export interface operations {
             /** @description No programme has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13672,6 +19857,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13681,6 +19871,10 @@ export interface operations {
             /** @description The programme cannot be registered as it is written. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13690,6 +19884,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13699,6 +19898,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13708,6 +19911,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13717,6 +19925,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13739,7 +19951,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The programme's id. */
                 programme: string;
@@ -13751,15 +19970,82 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "programme": "safer-days-463a",
+                     *       "change_idea": null,
+                     *       "within": null,
+                     *       "at": "2026-11-23",
+                     *       "items": [
+                     *         {
+                     *           "period": "2026-10",
+                     *           "at": {
+                     *             "aware": 0,
+                     *             "engaged": 0,
+                     *             "testing": 1,
+                     *             "implementing": 0,
+                     *             "embedded": 0
+                     *           },
+                     *           "reached": {
+                     *             "aware": 1,
+                     *             "engaged": 1,
+                     *             "testing": 1,
+                     *             "implementing": 0,
+                     *             "embedded": 0
+                     *           }
+                     *         },
+                     *         {
+                     *           "period": "2026-11",
+                     *           "at": {
+                     *             "aware": 0,
+                     *             "engaged": 0,
+                     *             "testing": 1,
+                     *             "implementing": 0,
+                     *             "embedded": 0
+                     *           },
+                     *           "reached": {
+                     *             "aware": 1,
+                     *             "engaged": 1,
+                     *             "testing": 1,
+                     *             "implementing": 0,
+                     *             "embedded": 0
+                     *           }
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:30:05.242007+00:00",
+                     *       "data_version": 643
+                     *     }
+                     */
                     "application/json": components["schemas"]["Adoption"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13769,6 +20055,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13778,6 +20069,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13787,6 +20082,10 @@ export interface operations {
             /** @description No programme has this name. / No organisation has this code or identifier. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13796,6 +20095,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13805,6 +20108,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13814,6 +20122,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13823,6 +20135,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13832,6 +20149,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13848,7 +20169,14 @@ export interface operations {
                 /** @description By Accept if left out. */
                 format?: ("json" | "svg") | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The programme's id, such as matneosip. */
                 programme: string;
@@ -13860,15 +20188,76 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "programme": "matneosip",
+                     *       "name": "Maternity and Neonatal Safety Improvement Programme",
+                     *       "nodes": [
+                     *         {
+                     *           "id": "aim:halve-harm",
+                     *           "kind": "aim",
+                     *           "text": "Reduce the rates of stillbirth, neonatal death, maternal death and brain injury during or soon after birth by half by 2025.",
+                     *           "measures": [],
+                     *           "unverified": false
+                     *         },
+                     *         {
+                     *           "id": "aim:preterm",
+                     *           "kind": "aim",
+                     *           "text": "Reduce preterm birth from 8% to 6% by 2025.",
+                     *           "measures": [],
+                     *           "unverified": false
+                     *         }
+                     *       ],
+                     *       "edges": [
+                     *         {
+                     *           "from": "driver:optimisation",
+                     *           "to": "aim:halve-harm"
+                     *         },
+                     *         {
+                     *           "from": "secondary:optimisation/place-of-birth",
+                     *           "to": "driver:optimisation"
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:27:00.432495+00:00",
+                     *       "data_version": 356
+                     *     }
+                     */
                     "application/json": components["schemas"]["DriverDiagram"];
+                    /** @example <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1220 496" role="img" aria-labelledby="title about" font-family="Arial, sans-serif" font-size="13" fill="#212b32"><title id="title">Driver diagram: Maternity and Neonatal Safety Improvement Programme</title><desc id="about">Optimisation and stabilisation of the very preterm infant serves Reduce the rates of stillbirth, neonatal death, maternal death and brain injury during or soon after birth by half by 2025.; Birth in the right place serves Optimisation and stabilisation of the very preterm infant; Steroids, magnesium and antibiotics before birth serves Optimisation and stabilisation of the very preterm infant; Cord, warmth and breathing in the first hour serves Optimisation and stabilisation of the very preterm infant; Early breast milk and caffeine serves Optimisation and stabilisation of the very preterm infant; Early recognition an… */
+                    "image/svg+xml": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13878,6 +20267,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13887,6 +20281,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13896,6 +20294,10 @@ export interface operations {
             /** @description No programme has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13905,6 +20307,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13914,6 +20320,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13923,6 +20334,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13932,6 +20347,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13941,6 +20361,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13965,7 +20389,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13974,15 +20405,86 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "submission": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *           "line": 3,
+                     *           "feed": "measure-counts",
+                     *           "organisation": "RGT",
+                     *           "period": "2024-06",
+                     *           "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *           "codes": [
+                     *             "not-a-number"
+                     *           ],
+                     *           "row": {
+                     *             "organisation": "RGT",
+                     *             "period": "2024-06",
+                     *             "measure": "md-arrest",
+                     *             "numerator": "many",
+                     *             "denominator": "2000"
+                     *           },
+                     *           "status": "open",
+                     *           "reason": null,
+                     *           "resolved_by": null,
+                     *           "resolved_at": null,
+                     *           "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *           "data_version": 8,
+                     *           "links": {
+                     *             "self": "/v1/quarantine/01a208d0-6359-77e4-857e-419b9b9e81cc/3",
+                     *             "submission": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc"
+                     *           },
+                     *           "faults": [
+                     *             {
+                     *               "column": "numerator",
+                     *               "code": "not-a-number",
+                     *               "severity": "error",
+                     *               "found": "many",
+                     *               "expected": "a number, 0 or more",
+                     *               "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *               "example": "12"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 28
+                     *     }
+                     */
                     "application/json": components["schemas"]["Quarantine"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13992,6 +20494,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14001,6 +20507,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14010,6 +20520,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14019,6 +20534,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14028,6 +20547,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14037,6 +20561,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14048,7 +20576,14 @@ export interface operations {
     get_quarantined: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -14062,15 +20597,77 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "submission": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *       "line": 3,
+                     *       "feed": "measure-counts",
+                     *       "organisation": "RGT",
+                     *       "period": "2024-06",
+                     *       "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *       "codes": [
+                     *         "not-a-number"
+                     *       ],
+                     *       "row": {
+                     *         "organisation": "RGT",
+                     *         "period": "2024-06",
+                     *         "measure": "md-arrest",
+                     *         "numerator": "many",
+                     *         "denominator": "2000"
+                     *       },
+                     *       "status": "open",
+                     *       "reason": null,
+                     *       "resolved_by": null,
+                     *       "resolved_at": null,
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8,
+                     *       "links": {
+                     *         "self": "/v1/quarantine/01a208d0-6359-77e4-857e-419b9b9e81cc/3",
+                     *         "submission": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc"
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "column": "numerator",
+                     *           "code": "not-a-number",
+                     *           "severity": "error",
+                     *           "found": "many",
+                     *           "expected": "a number, 0 or more",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "example": "12"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["QuarantinedRow"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14080,6 +20677,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14089,6 +20691,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14098,6 +20704,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. / No row of this line was rejected. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14107,6 +20717,10 @@ export interface operations {
             /** @description The row was corrected or waived before. / The submission was withdrawn before. / The whole file was refused: mend it and send it again, its rows cannot be corrected one by one. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14116,6 +20730,10 @@ export interface operations {
             /** @description The row is still wrong; nothing was changed. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14125,6 +20743,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14134,6 +20757,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14143,6 +20770,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14152,6 +20784,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14163,7 +20799,12 @@ export interface operations {
     correct_quarantined: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -14174,6 +20815,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "numerator": 14
+                 *     }
+                 */
                 "application/json": {
                     [key: string]: string | boolean | number | null;
                 };
@@ -14183,15 +20829,115 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "row": {
+                     *         "submission": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "line": 3,
+                     *         "feed": "measure-counts",
+                     *         "organisation": "RGT",
+                     *         "period": "2024-06",
+                     *         "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *         "codes": [
+                     *           "not-a-number"
+                     *         ],
+                     *         "row": {
+                     *           "organisation": "RGT",
+                     *           "period": "2024-06",
+                     *           "measure": "md-arrest",
+                     *           "numerator": "many",
+                     *           "denominator": "2000"
+                     *         },
+                     *         "status": "corrected",
+                     *         "reason": null,
+                     *         "resolved_by": "demo-trust",
+                     *         "resolved_at": "2026-11-23T14:30:04.649847+00:00",
+                     *         "as_of": "2026-11-23T14:30:04.649847+00:00",
+                     *         "data_version": 10,
+                     *         "links": {
+                     *           "self": "/v1/quarantine/01a208d0-6359-77e4-857e-419b9b9e81cc/3",
+                     *           "submission": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc"
+                     *         },
+                     *         "faults": [
+                     *           {
+                     *             "column": "numerator",
+                     *             "code": "not-a-number",
+                     *             "severity": "error",
+                     *             "found": "many",
+                     *             "expected": "a number, 0 or more",
+                     *             "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *             "example": "12"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "receipt": {
+                     *         "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "feed": "measure-counts",
+                     *         "feed_version": "1.0.0",
+                     *         "organisation": "RGT",
+                     *         "period": null,
+                     *         "submitted_by": "demo-trust",
+                     *         "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *         "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *         "withdrawn_at": null,
+                     *         "status": "accepted",
+                     *         "dry_run": false,
+                     *         "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *         "bytes": 112,
+                     *         "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *         "rows": {
+                     *           "received": 2,
+                     *           "accepted": 0,
+                     *           "unchanged": 2,
+                     *           "duplicate": 0,
+                     *           "waiting": 0,
+                     *           "rejected": 0
+                     *         },
+                     *         "effect": {
+                     *           "added": 0,
+                     *           "changed": 0,
+                     *           "removed": 0
+                     *         },
+                     *         "faults": [],
+                     *         "faults_total": 0,
+                     *         "previous_receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *         "returns": [],
+                     *         "returns_total": 0,
+                     *         "receipt_sha256": "c7c434f0d51e7ce3a14620566d09e68dacbd89bf29fb6ecb4c146b156628282f",
+                     *         "as_of": "2026-11-23T14:30:04.653042+00:00",
+                     *         "data_version": 9,
+                     *         "links": {
+                     *           "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *           "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *           "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *           "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *           "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Mended"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14201,6 +20947,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14210,6 +20961,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14219,6 +20974,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. / No row of this line was rejected. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14228,6 +20987,10 @@ export interface operations {
             /** @description The row was corrected or waived before. / The submission was withdrawn before. / The whole file was refused: mend it and send it again, its rows cannot be corrected one by one. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14237,6 +21000,10 @@ export interface operations {
             /** @description The row is still wrong; nothing was changed. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14246,6 +21013,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14255,6 +21027,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14264,6 +21040,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14273,6 +21054,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14284,7 +21069,12 @@ export interface operations {
     replay_quarantined: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -14298,15 +21088,115 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "row": {
+                     *         "submission": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "line": 3,
+                     *         "feed": "measure-counts",
+                     *         "organisation": "RGT",
+                     *         "period": "2024-06",
+                     *         "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *         "codes": [
+                     *           "not-a-number"
+                     *         ],
+                     *         "row": {
+                     *           "organisation": "RGT",
+                     *           "period": "2024-06",
+                     *           "measure": "md-arrest",
+                     *           "numerator": "many",
+                     *           "denominator": "2000"
+                     *         },
+                     *         "status": "corrected",
+                     *         "reason": null,
+                     *         "resolved_by": "demo-trust",
+                     *         "resolved_at": "2026-11-23T14:30:04.649847+00:00",
+                     *         "as_of": "2026-11-23T14:30:04.649847+00:00",
+                     *         "data_version": 10,
+                     *         "links": {
+                     *           "self": "/v1/quarantine/01a208d0-6359-77e4-857e-419b9b9e81cc/3",
+                     *           "submission": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc"
+                     *         },
+                     *         "faults": [
+                     *           {
+                     *             "column": "numerator",
+                     *             "code": "not-a-number",
+                     *             "severity": "error",
+                     *             "found": "many",
+                     *             "expected": "a number, 0 or more",
+                     *             "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *             "example": "12"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "receipt": {
+                     *         "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "feed": "measure-counts",
+                     *         "feed_version": "1.0.0",
+                     *         "organisation": "RGT",
+                     *         "period": null,
+                     *         "submitted_by": "demo-trust",
+                     *         "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *         "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *         "withdrawn_at": null,
+                     *         "status": "accepted",
+                     *         "dry_run": false,
+                     *         "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *         "bytes": 112,
+                     *         "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *         "rows": {
+                     *           "received": 2,
+                     *           "accepted": 0,
+                     *           "unchanged": 2,
+                     *           "duplicate": 0,
+                     *           "waiting": 0,
+                     *           "rejected": 0
+                     *         },
+                     *         "effect": {
+                     *           "added": 0,
+                     *           "changed": 0,
+                     *           "removed": 0
+                     *         },
+                     *         "faults": [],
+                     *         "faults_total": 0,
+                     *         "previous_receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *         "returns": [],
+                     *         "returns_total": 0,
+                     *         "receipt_sha256": "c7c434f0d51e7ce3a14620566d09e68dacbd89bf29fb6ecb4c146b156628282f",
+                     *         "as_of": "2026-11-23T14:30:04.653042+00:00",
+                     *         "data_version": 9,
+                     *         "links": {
+                     *           "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *           "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *           "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *           "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *           "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Mended"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14316,6 +21206,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14325,6 +21220,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14334,6 +21233,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. / No row of this line was rejected. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14343,6 +21246,10 @@ export interface operations {
             /** @description The row was corrected or waived before. / The submission was withdrawn before. / The whole file was refused: mend it and send it again, its rows cannot be corrected one by one. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14352,6 +21259,10 @@ export interface operations {
             /** @description The row is still wrong; nothing was changed. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14361,6 +21272,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14370,6 +21286,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14379,6 +21299,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14388,6 +21313,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14399,7 +21328,12 @@ export interface operations {
     waive_quarantined: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -14410,6 +21344,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "Counted twice by mistake."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Waiver"];
             };
         };
@@ -14417,15 +21356,64 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "submission": "01a208d0-647e-7e8a-a83c-0aca1fe73905",
+                     *       "line": 3,
+                     *       "feed": "measure-counts",
+                     *       "organisation": "RGT",
+                     *       "period": "2024-06",
+                     *       "received_at": "2026-11-23T14:30:04.668946+00:00",
+                     *       "codes": [
+                     *         "not-a-number"
+                     *       ],
+                     *       "row": {
+                     *         "organisation": "RGT",
+                     *         "period": "2024-06",
+                     *         "measure": "md-arrest",
+                     *         "numerator": "many",
+                     *         "denominator": "2000"
+                     *       },
+                     *       "status": "waived",
+                     *       "reason": "Counted twice by mistake.",
+                     *       "resolved_by": "demo-trust",
+                     *       "resolved_at": "2026-11-23T14:30:04.767095+00:00",
+                     *       "as_of": "2026-11-23T14:30:04.767095+00:00",
+                     *       "data_version": 11,
+                     *       "links": {
+                     *         "self": "/v1/quarantine/01a208d0-647e-7e8a-a83c-0aca1fe73905/3",
+                     *         "submission": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905"
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "column": "numerator",
+                     *           "code": "not-a-number",
+                     *           "severity": "error",
+                     *           "found": "many",
+                     *           "expected": "a number, 0 or more",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "example": "12"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["QuarantinedRow"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14435,6 +21423,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14444,6 +21437,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14453,6 +21450,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. / No row of this line was rejected. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14462,6 +21463,10 @@ export interface operations {
             /** @description The row was corrected or waived before. / The submission was withdrawn before. / The whole file was refused: mend it and send it again, its rows cannot be corrected one by one. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14471,6 +21476,10 @@ export interface operations {
             /** @description The row is still wrong; nothing was changed. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14480,6 +21489,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14489,6 +21503,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14498,6 +21516,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14507,6 +21530,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14529,7 +21556,14 @@ export interface operations {
                 /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14538,15 +21572,63 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "feed": "births",
+                     *           "organisation": "RAJ",
+                     *           "name": "Mid and South Essex NHS Foundation Trust",
+                     *           "period": "2026-09",
+                     *           "opens": "2026-10-01",
+                     *           "due": "2026-10-31",
+                     *           "final_due": "2026-11-30",
+                     *           "status": "missing",
+                     *           "days_late": 23,
+                     *           "first_received_at": null,
+                     *           "version": null,
+                     *           "version_status": null,
+                     *           "sentence": "Mid and South Essex NHS Foundation Trust: Births for 2026-09 was due on Saturday 31 October 2026."
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "as_of": "2026-11-23T14:27:34.138419+00:00",
+                     *       "data_version": 60,
+                     *       "known_at": null,
+                     *       "org_basis": "as_was"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Reminders"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14556,6 +21638,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14565,6 +21651,10 @@ export interface operations {
             /** @description No feed has this name. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14574,6 +21664,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14583,6 +21678,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14592,6 +21691,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14601,6 +21705,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14627,7 +21735,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14636,15 +21751,79 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01a208cd-b4c4-7501-b5bc-5f7da9e5aaf1",
+                     *           "feed": "births",
+                     *           "organisation": "RGT",
+                     *           "period": "2023-11",
+                     *           "version": 1,
+                     *           "current": true,
+                     *           "status": "final",
+                     *           "kind": "rows",
+                     *           "rows": 436,
+                     *           "submission": "01a208cd-b3a1-71ef-a096-13d170af3621",
+                     *           "extracted_at": "2024-01-09T00:00:00+00:00",
+                     *           "received_at": "2026-11-23T14:27:08.307746+00:00",
+                     *           "withdrawn_at": null
+                     *         },
+                     *         {
+                     *           "id": "01a208cd-b4c4-79e6-8b55-c34cc6582071",
+                     *           "feed": "births",
+                     *           "organisation": "RGT",
+                     *           "period": "2023-12",
+                     *           "version": 1,
+                     *           "current": true,
+                     *           "status": "final",
+                     *           "kind": "rows",
+                     *           "rows": 442,
+                     *           "submission": "01a208cd-b3a1-71ef-a096-13d170af3621",
+                     *           "extracted_at": "2024-02-09T00:00:00+00:00",
+                     *           "received_at": "2026-11-23T14:27:08.307746+00:00",
+                     *           "withdrawn_at": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJiaXJ0aHMiLCJSR1QiLCIyMDIzLTEyIiwxXQ",
+                     *       "as_of": "2026-11-23T14:27:08.794692+00:00",
+                     *       "data_version": 36,
+                     *       "known_at": null,
+                     *       "org_basis": "as_was"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Returns"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14654,6 +21833,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14663,6 +21846,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14672,6 +21859,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14681,6 +21873,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14690,6 +21886,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14699,6 +21900,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14729,7 +21934,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14738,6 +21950,13 @@ export interface operations {
             /** @description One measure for one organisation: an item for every period of an unbroken run. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14789,13 +22008,38 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Series"];
+                    /**
+                     * @example measure,organisation,stratum,period,numerator,denominator,value,lower_95,upper_95,status,provisional,completeness,versions,lowest,highest,failed
+                     *     mn-cqimpreterm,RGT,"",2026-01,35.0,453.0,77.2626931567329,56.076296551295876,105.55846184237299,value,false,1.0,01a208cd-b846-7fbd-a189-0bc86db3af05,,,""
+                     *     mn-cqimpreterm,RGT,"",2026-02,30.0,452.0,66.3716814159292,46.883853456535064,93.16803867687936,value,false,1.0,01a208cd-b846-7ca6-9f31-b2eaff992d49,,,""
+                     *     mn-cqimpreterm,RGT,"",2026-03,34.0,438.0,77.6255707762557,56.07896512557857,106.51659349955368,value,false,1.0,01a208cd-b846-7a67-aab5-1afc7664b8bf,,,""
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14805,6 +22049,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14814,6 +22062,10 @@ export interface operations {
             /** @description No measure has this name. / There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14823,6 +22075,10 @@ export interface operations {
             /** @description A period is not written as periods are, or the range is empty. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14832,6 +22088,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14841,6 +22102,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14850,6 +22115,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14859,6 +22129,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14893,7 +22167,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14902,6 +22183,14 @@ export interface operations {
             /** @description A page of signals, in the order they were found. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14945,13 +22234,37 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Signals"];
+                    /**
+                     * @example id,measure,measure_name,organisation,organisation_name,period,variation,rule,chart,state,data_version,detected_at,resolved_at
+                     *     1,mn-opt-ocm,Optimal (deferred) cord management >=60 s,RGT,Cambridge University Hospitals NHS Foundation Trust,2026-10,improvement_high,shift,p,detected,4,2026-11-23T14:27:11.566411+0000,
+                     *     2,mn-cqimsmokingdelivery,Smoker at delivery (SATOD),RM1,Norfolk and Norwich University Hospitals NHS Foundation Trust,2026-10,improvement_low,two_of_three,p,detected,5,2026-11-23T14:27:12.462938+0000,
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14961,6 +22274,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14970,6 +22287,10 @@ export interface operations {
             /** @description There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14979,6 +22300,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14988,6 +22313,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14997,6 +22327,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15006,6 +22340,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15015,6 +22354,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15026,12 +22369,33 @@ export interface operations {
     compute_cusum: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "p": [
+                 *         0.1,
+                 *         0.3,
+                 *         0.05,
+                 *         0.2
+                 *       ],
+                 *       "y": [
+                 *         0,
+                 *         1,
+                 *         0,
+                 *         1
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CusumRequest"];
             };
         };
@@ -15039,6 +22403,10 @@ export interface operations {
             /** @description One entry a case, in order of time. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15082,6 +22450,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15091,6 +22464,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15100,6 +22477,10 @@ export interface operations {
             /** @description A statistic cannot be computed from these rows. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15109,6 +22490,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15118,6 +22504,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15127,6 +22517,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15136,6 +22531,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15147,12 +22546,40 @@ export interface operations {
     compute_funnel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "kind": "proportion",
+                 *       "multiplier": 100,
+                 *       "rows": [
+                 *         {
+                 *           "group": "RGT",
+                 *           "numerator": 31,
+                 *           "denominator": 420
+                 *         },
+                 *         {
+                 *           "group": "RGN",
+                 *           "numerator": 40,
+                 *           "denominator": 388
+                 *         },
+                 *         {
+                 *           "group": "RDE",
+                 *           "numerator": 12,
+                 *           "denominator": 350
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["FunnelRequest"];
             };
         };
@@ -15160,6 +22587,10 @@ export interface operations {
             /** @description A funnel, its rows sorted by group. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15215,6 +22646,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15224,6 +22660,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15233,6 +22673,10 @@ export interface operations {
             /** @description A statistic cannot be computed from these rows. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15242,6 +22686,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15251,6 +22700,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15260,6 +22713,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15269,6 +22727,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15280,12 +22742,59 @@ export interface operations {
     compute_inequality: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "value_type": "rate",
+                 *       "rows": [
+                 *         {
+                 *           "quantile": 1,
+                 *           "population": 3970,
+                 *           "value": 16.2,
+                 *           "lower": 12.5,
+                 *           "upper": 20.8
+                 *         },
+                 *         {
+                 *           "quantile": 2,
+                 *           "population": 4850,
+                 *           "value": 12.4,
+                 *           "lower": 9.9,
+                 *           "upper": 15.3
+                 *         },
+                 *         {
+                 *           "quantile": 3,
+                 *           "population": 5010,
+                 *           "value": 11,
+                 *           "lower": 8.6,
+                 *           "upper": 13.7
+                 *         },
+                 *         {
+                 *           "quantile": 4,
+                 *           "population": 4430,
+                 *           "value": 9.1,
+                 *           "lower": 6.9,
+                 *           "upper": 11.8
+                 *         },
+                 *         {
+                 *           "quantile": 5,
+                 *           "population": 4120,
+                 *           "value": 8.3,
+                 *           "lower": 6.1,
+                 *           "upper": 10.9
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["InequalityRequest"];
             };
         };
@@ -15293,6 +22802,10 @@ export interface operations {
             /** @description The slope index (scaled by the multiplier) and the relative index, with their limits. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15314,6 +22827,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15323,6 +22841,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15332,6 +22854,10 @@ export interface operations {
             /** @description A statistic cannot be computed from these rows. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15341,6 +22867,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15350,6 +22881,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15359,6 +22894,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15368,6 +22908,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15379,12 +22923,33 @@ export interface operations {
     compute_intervals: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "method": "proportion",
+                 *       "multiplier": 100,
+                 *       "rows": [
+                 *         {
+                 *           "numerator": 31,
+                 *           "denominator": 420
+                 *         },
+                 *         {
+                 *           "numerator": 4,
+                 *           "denominator": 388
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["IntervalsRequest"];
             };
         };
@@ -15392,6 +22957,10 @@ export interface operations {
             /** @description One interval a row, in the order of the rows. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15419,6 +22988,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15428,6 +23002,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15437,6 +23015,10 @@ export interface operations {
             /** @description A statistic cannot be computed from these rows. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15446,6 +23028,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15455,6 +23042,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15464,6 +23055,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15473,6 +23069,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15484,7 +23084,12 @@ export interface operations {
     compute_spc: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15578,6 +23183,10 @@ export interface operations {
             /** @description Every series judged, in the order they were sent. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15744,6 +23353,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15753,6 +23367,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15762,6 +23380,10 @@ export interface operations {
             /** @description A series cannot be charted. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15771,6 +23393,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15780,6 +23407,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15789,6 +23420,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15798,6 +23434,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15819,6 +23459,10 @@ export interface operations {
             header?: {
                 /** @description The `id` you had last: you are told what came after it. */
                 "Last-Event-ID"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -15828,6 +23472,10 @@ export interface operations {
             /** @description Events, for as long as the connection and the access token last. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15837,6 +23485,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15846,6 +23499,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15855,6 +23512,10 @@ export interface operations {
             /** @description No organisation has this code. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15864,6 +23525,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15873,6 +23538,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15882,6 +23552,11 @@ export interface operations {
             /** @description This gateway, or your client, has as many streams open as it may have. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15900,7 +23575,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15909,15 +23591,105 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *           "feed": "measure-counts",
+                     *           "feed_version": "1.0.0",
+                     *           "organisation": "RGT",
+                     *           "period": null,
+                     *           "submitted_by": "demo-trust",
+                     *           "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *           "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *           "withdrawn_at": null,
+                     *           "status": "partly_accepted",
+                     *           "dry_run": false,
+                     *           "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *           "bytes": 112,
+                     *           "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *           "rows": {
+                     *             "received": 2,
+                     *             "accepted": 0,
+                     *             "unchanged": 1,
+                     *             "duplicate": 0,
+                     *             "waiting": 0,
+                     *             "rejected": 1
+                     *           },
+                     *           "effect": {
+                     *             "added": 0,
+                     *             "changed": 0,
+                     *             "removed": 0
+                     *           },
+                     *           "faults": [
+                     *             {
+                     *               "code": "not-a-number",
+                     *               "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *               "rows": [
+                     *                 3
+                     *               ],
+                     *               "count": 1,
+                     *               "found": "many",
+                     *               "column": "numerator",
+                     *               "example": "12",
+                     *               "expected": "a number, 0 or more",
+                     *               "severity": "error"
+                     *             }
+                     *           ],
+                     *           "faults_total": 1,
+                     *           "previous_receipt_sha256": "c2d5df29a1549b80ea35b18f121ac60263aa0a8b8d7562e9823f11ec78651622",
+                     *           "returns": [],
+                     *           "returns_total": 0,
+                     *           "receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *           "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *           "data_version": 8,
+                     *           "links": {
+                     *             "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *             "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *             "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *             "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *             "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyIwMWEyMDhkMC02MzU5LTc3ZTQtODU3ZS00MTliOWI5ZTgxY2MiXQ",
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 26
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipts"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15927,6 +23699,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15936,6 +23712,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15945,6 +23725,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15954,6 +23739,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15963,6 +23752,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15972,6 +23766,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16007,6 +23805,10 @@ export interface operations {
                 "idempotency-key"?: string | null;
                 /** @description `wait=10`: answer 201, when all is done (RFC 7240). */
                 prefer?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
@@ -16018,7 +23820,19 @@ export interface operations {
                  *     RGT,2026-09,mn-cqimpreterm,31,420
                  */
                 "text/csv": string;
+                /**
+                 * @example [
+                 *       {
+                 *         "organisation": "RGT",
+                 *         "period": "2024-05",
+                 *         "measure": "md-arrest",
+                 *         "numerator": 12,
+                 *         "denominator": 2000
+                 *       }
+                 *     ]
+                 */
                 "application/json": Record<string, never>[];
+                /** @example {"organisation": "RGT", "period": "2024-05", "measure": "md-arrest", "numerator": 12, "denominator": 2000} */
                 "application/x-ndjson": string;
                 "application/vnd.apache.parquet": string;
                 "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
@@ -16028,24 +23842,159 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *       "feed": "measure-counts",
+                     *       "feed_version": "1.0.0",
+                     *       "organisation": "RGT",
+                     *       "period": null,
+                     *       "submitted_by": "demo-trust",
+                     *       "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *       "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *       "withdrawn_at": null,
+                     *       "status": "partly_accepted",
+                     *       "dry_run": false,
+                     *       "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *       "bytes": 112,
+                     *       "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *       "rows": {
+                     *         "received": 2,
+                     *         "accepted": 0,
+                     *         "unchanged": 1,
+                     *         "duplicate": 0,
+                     *         "waiting": 0,
+                     *         "rejected": 1
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "code": "not-a-number",
+                     *           "severity": "error",
+                     *           "column": "numerator",
+                     *           "found": "many",
+                     *           "expected": "a number, 0 or more",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "example": "12",
+                     *           "count": 1,
+                     *           "rows": [
+                     *             3
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "faults_total": 1,
+                     *       "previous_receipt_sha256": "c2d5df29a1549b80ea35b18f121ac60263aa0a8b8d7562e9823f11ec78651622",
+                     *       "returns": [],
+                     *       "returns_total": 0,
+                     *       "receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8,
+                     *       "links": {
+                     *         "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *         "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *         "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *         "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description Successful Response */
             202: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *       "feed": "measure-counts",
+                     *       "feed_version": "1.0.0",
+                     *       "organisation": "RGT",
+                     *       "period": null,
+                     *       "submitted_by": "demo-trust",
+                     *       "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *       "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *       "withdrawn_at": null,
+                     *       "status": "partly_accepted",
+                     *       "dry_run": false,
+                     *       "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *       "bytes": 112,
+                     *       "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *       "rows": {
+                     *         "received": 2,
+                     *         "accepted": 0,
+                     *         "unchanged": 1,
+                     *         "duplicate": 0,
+                     *         "waiting": 0,
+                     *         "rejected": 1
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "code": "not-a-number",
+                     *           "severity": "error",
+                     *           "column": "numerator",
+                     *           "found": "many",
+                     *           "expected": "a number, 0 or more",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "example": "12",
+                     *           "count": 1,
+                     *           "rows": [
+                     *             3
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "faults_total": 1,
+                     *       "previous_receipt_sha256": "c2d5df29a1549b80ea35b18f121ac60263aa0a8b8d7562e9823f11ec78651622",
+                     *       "returns": [],
+                     *       "returns_total": 0,
+                     *       "receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8,
+                     *       "links": {
+                     *         "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *         "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *         "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *         "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16055,6 +24004,10 @@ export interface operations {
             /** @description The caller does not act for this organisation. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16064,6 +24017,10 @@ export interface operations {
             /** @description The body is larger than this service takes. */
             413: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16073,6 +24030,10 @@ export interface operations {
             /** @description Rows are not taken in this format. */
             415: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16082,6 +24043,10 @@ export interface operations {
             /** @description No feed has this name. / This version of the feed may not be sent, or there is none of this name. / No organisation has this code. / The file cannot be read as what it says it is; nothing of it was stored. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16091,6 +24056,11 @@ export interface operations {
             /** @description The client has sent as many rows as it may in a minute. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16100,6 +24070,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16109,6 +24083,11 @@ export interface operations {
             /** @description Too many large files are being dealt with. / There is no room to store it just now. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16118,6 +24097,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16129,7 +24112,14 @@ export interface operations {
     get_submission: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16141,16 +24131,107 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *       "feed": "measure-counts",
+                     *       "feed_version": "1.0.0",
+                     *       "organisation": "RGT",
+                     *       "period": null,
+                     *       "submitted_by": "demo-trust",
+                     *       "received_at": "2026-11-23T14:30:04.375781+00:00",
+                     *       "completed_at": "2026-11-23T14:30:04.438845+00:00",
+                     *       "withdrawn_at": null,
+                     *       "status": "partly_accepted",
+                     *       "dry_run": false,
+                     *       "sha256": "61e088cea813a5223258c523675a1ebac3afc9960b60480506f7ae02bcb3382a",
+                     *       "bytes": 112,
+                     *       "repeat_of": "01a208d0-1eee-7cfd-ac53-5d18e900f1bb",
+                     *       "rows": {
+                     *         "received": 2,
+                     *         "accepted": 0,
+                     *         "unchanged": 1,
+                     *         "duplicate": 0,
+                     *         "waiting": 0,
+                     *         "rejected": 1
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 0,
+                     *         "removed": 0
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "code": "not-a-number",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "rows": [
+                     *             3
+                     *           ],
+                     *           "count": 1,
+                     *           "found": "many",
+                     *           "column": "numerator",
+                     *           "example": "12",
+                     *           "expected": "a number, 0 or more",
+                     *           "severity": "error"
+                     *         }
+                     *       ],
+                     *       "faults_total": 1,
+                     *       "previous_receipt_sha256": "c2d5df29a1549b80ea35b18f121ac60263aa0a8b8d7562e9823f11ec78651622",
+                     *       "returns": [],
+                     *       "returns_total": 0,
+                     *       "receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8,
+                     *       "links": {
+                     *         "self": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *         "faults": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/faults",
+                     *         "annotated": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/annotated",
+                     *         "rejected": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/rejected",
+                     *         "original": "/v1/submissions/01a208d0-6359-77e4-857e-419b9b9e81cc/original"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
+                    /**
+                     * @example <!doctype html>
+                     *     <html lang="en-GB">
+                     *     <head>
+                     *     <meta charset="utf-8">
+                     */
                     "text/html": unknown;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16160,6 +24241,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16169,6 +24255,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16178,6 +24268,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16187,6 +24281,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16196,6 +24294,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16205,6 +24308,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16214,6 +24321,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16223,6 +24335,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16234,7 +24350,12 @@ export interface operations {
     withdraw_submission: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16246,15 +24367,93 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-647e-7e8a-a83c-0aca1fe73905",
+                     *       "feed": "measure-counts",
+                     *       "feed_version": "1.0.0",
+                     *       "organisation": "RGT",
+                     *       "period": null,
+                     *       "submitted_by": "demo-trust",
+                     *       "received_at": "2026-11-23T14:30:04.668946+00:00",
+                     *       "completed_at": "2026-11-23T14:30:04.743250+00:00",
+                     *       "withdrawn_at": "2026-11-23T14:30:04.787050+00:00",
+                     *       "status": "withdrawn",
+                     *       "dry_run": false,
+                     *       "sha256": "6f689520bc6165b2fb1464bc6e93ef310a041f79593eac3ae5a6759a1af4c47c",
+                     *       "bytes": 112,
+                     *       "repeat_of": null,
+                     *       "rows": {
+                     *         "received": 2,
+                     *         "accepted": 1,
+                     *         "unchanged": 0,
+                     *         "duplicate": 0,
+                     *         "waiting": 0,
+                     *         "rejected": 1
+                     *       },
+                     *       "effect": {
+                     *         "added": 0,
+                     *         "changed": 1,
+                     *         "removed": 0
+                     *       },
+                     *       "faults": [
+                     *         {
+                     *           "code": "not-a-number",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "rows": [
+                     *             3
+                     *           ],
+                     *           "count": 1,
+                     *           "found": "many",
+                     *           "column": "numerator",
+                     *           "example": "12",
+                     *           "expected": "a number, 0 or more",
+                     *           "severity": "error"
+                     *         }
+                     *       ],
+                     *       "faults_total": 1,
+                     *       "previous_receipt_sha256": "73a66c8412260eb2515828cc8ce1fd3b43c9016d93436523fff14d928374d9be",
+                     *       "returns": [
+                     *         {
+                     *           "organisation": "RGT",
+                     *           "period": "2024-05",
+                     *           "version": 4,
+                     *           "status": "provisional",
+                     *           "kind": "rows",
+                     *           "rows": 14,
+                     *           "withdrawn_at": "2026-11-23T14:30:04.787050+00:00"
+                     *         }
+                     *       ],
+                     *       "returns_total": 1,
+                     *       "receipt_sha256": "1d970e8bfc6bc366db35bad8fe1e5f430b29d0465c065ea8d4c78919ef89780a",
+                     *       "as_of": "2026-11-23T14:30:04.793537+00:00",
+                     *       "data_version": 11,
+                     *       "links": {
+                     *         "self": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905",
+                     *         "faults": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905/faults",
+                     *         "annotated": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905/annotated",
+                     *         "rejected": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905/rejected",
+                     *         "original": "/v1/submissions/01a208d0-647e-7e8a-a83c-0aca1fe73905/original"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16264,6 +24463,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16273,6 +24477,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16282,6 +24490,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16291,6 +24503,10 @@ export interface operations {
             /** @description The submission was withdrawn before. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16300,6 +24516,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16309,6 +24529,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16318,6 +24543,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16327,6 +24556,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16336,6 +24570,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16347,7 +24585,14 @@ export interface operations {
     get_annotated: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16359,15 +24604,45 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example organisation,period,measure,numerator,denominator,psip_line,psip_faults
+                     *     RGT,2024-05,md-arrest,12,2000,2,
+                     *     RGT,2024-06,md-arrest,many,2000,3,"numerator: not-a-number (expected a number, 0 or more; Write digits and a full stop; leave it blank if not known.)"
+                     */
                     "text/csv": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16377,6 +24652,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16386,6 +24666,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16395,6 +24679,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16404,6 +24692,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16413,6 +24705,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16422,6 +24719,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16431,6 +24732,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16440,6 +24746,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16454,7 +24764,14 @@ export interface operations {
                 /** @description By default what Accept asks for, else JSON. */
                 format?: ("json" | "ndjson" | "csv" | "parquet") | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16466,18 +24783,67 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {"line":3,"column":"numerator","code":"not-a-number","severity":"error","found":"many","expected":"a number, 0 or more","hint":"Write digits and a full stop; leave it blank if not known.","example":"12"} */
                     "application/x-ndjson": string;
+                    /**
+                     * @example line,column,code,severity,found,expected,hint,example
+                     *     3,numerator,not-a-number,error,many,"a number, 0 or more",Write digits and a full stop; leave it blank if not known.,12
+                     */
                     "text/csv": string;
                     "application/vnd.apache.parquet": string;
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "line": 3,
+                     *           "column": "numerator",
+                     *           "code": "not-a-number",
+                     *           "severity": "error",
+                     *           "found": "many",
+                     *           "expected": "a number, 0 or more",
+                     *           "hint": "Write digits and a full stop; leave it blank if not known.",
+                     *           "example": "12"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8
+                     *     }
+                     */
                     "application/json": components["schemas"]["Faults"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16487,6 +24853,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16496,6 +24867,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16505,6 +24880,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16514,6 +24893,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16523,6 +24906,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16532,6 +24920,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16541,6 +24933,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16550,6 +24947,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16561,7 +24962,14 @@ export interface operations {
     get_original: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16573,20 +24981,62 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example organisation,period,measure,numerator,denominator
+                     *     RGT,2024-05,md-arrest,12,2000
+                     *     RGT,2024-06,md-arrest,many,2000
+                     */
                     "text/csv": string;
+                    /**
+                     * @example [
+                     *       {
+                     *         "organisation": "RGT",
+                     *         "period": "2024-05",
+                     *         "measure": "md-arrest",
+                     *         "numerator": 12,
+                     *         "denominator": 2000
+                     *       }
+                     *     ]
+                     */
                     "application/json": unknown;
+                    /** @example {"organisation": "RGT", "period": "2024-05", "measure": "md-arrest", "numerator": 12, "denominator": 2000} */
                     "application/x-ndjson": string;
                     "application/vnd.apache.parquet": string;
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "application/octet-stream": string;
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16596,6 +25046,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16605,6 +25060,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16614,6 +25073,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16623,6 +25086,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16632,6 +25099,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16641,6 +25113,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16650,6 +25126,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16659,6 +25140,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16670,7 +25155,14 @@ export interface operations {
     get_rejected: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16682,15 +25174,44 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example organisation,period,measure,numerator,denominator,psip_mends,psip_line
+                     *     RGT,2024-06,md-arrest,many,2000,01a208d0-6359-77e4-857e-419b9b9e81cc,3
+                     */
                     "text/csv": string;
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16700,6 +25221,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16709,6 +25235,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16718,6 +25248,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16727,6 +25261,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16736,6 +25274,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16745,6 +25288,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16754,6 +25301,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16763,6 +25315,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16774,7 +25330,14 @@ export interface operations {
     verify_submission: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The id of a submission, from its receipt. */
                 submission_id: string;
@@ -16786,15 +25349,62 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "submission": "01a208d0-6359-77e4-857e-419b9b9e81cc",
+                     *       "receipt_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *       "computed_sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044",
+                     *       "intact": true,
+                     *       "receipt_intact": true,
+                     *       "chain": {
+                     *         "client": "demo-trust",
+                     *         "links": 8,
+                     *         "intact": true,
+                     *         "broken_at": null
+                     *       },
+                     *       "links": [
+                     *         {
+                     *           "number": 8,
+                     *           "event": "received",
+                     *           "written_at": "2026-11-23T14:30:04.443452+00:00",
+                     *           "previous_sha256": "c2d5df29a1549b80ea35b18f121ac60263aa0a8b8d7562e9823f11ec78651622",
+                     *           "sha256": "5f229f9b928193cdaa0406e56fff81c1bac5a65babd93652df09334d93bd3044"
+                     *         }
+                     *       ],
+                     *       "as_of": "2026-11-23T14:30:04.443452+00:00",
+                     *       "data_version": 8
+                     *     }
+                     */
                     "application/json": components["schemas"]["Verification"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16804,6 +25414,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16813,6 +25428,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16822,6 +25441,10 @@ export interface operations {
             /** @description There is no submission with this id that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16831,6 +25454,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16840,6 +25467,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16849,6 +25481,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16858,6 +25494,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16867,6 +25508,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16891,7 +25536,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16900,15 +25552,86 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "brain-injury-2025",
+                     *           "due": "2025-12-31",
+                     *           "kind": "relative_change",
+                     *           "name": "Brain injury at birth: halved by 2025",
+                     *           "scope": "ENGLAND",
+                     *           "value": -50,
+                     *           "latest": {
+                     *             "value": 4.2,
+                     *             "period": "2019"
+                     *           },
+                     *           "source": "questions-statements.parliament.uk HL428 (2023-12-21); baseline derived; step of 20% by 2020 from memory",
+                     *           "status": "missed",
+                     *           "measure": "mn-braininj",
+                     *           "version": "1.0.0",
+                     *           "baseline": {
+                     *             "value": 4.3,
+                     *             "period": "2010"
+                     *           },
+                     *           "direction": "decrease",
+                     *           "inherited": true,
+                     *           "programme": "matneosip",
+                     *           "trajectory": {
+                     *             "shape": "stepped",
+                     *             "points": [
+                     *               {
+                     *                 "value": 3.4,
+                     *                 "period": "2020"
+                     *               }
+                     *             ]
+                     *           },
+                     *           "unverified": true,
+                     *           "status_note": "4.2 in 2019, the latest found. The ambition ended with 2025; no successor was found.",
+                     *           "organisation": "ENGLAND",
+                     *           "recorded_at": "2026-11-23T14:27:00.432495+00:00",
+                     *           "superseded_at": null,
+                     *           "recorded_by": "catalogue",
+                     *           "checked_by": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": "WyJicmFpbi1pbmp1cnktMjAyNSJd",
+                     *       "as_of": "2026-11-23T14:30:06.338815+00:00",
+                     *       "data_version": 653
+                     *     }
+                     */
                     "application/json": components["schemas"]["Targets"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16918,6 +25641,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16927,6 +25654,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16936,6 +25667,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16945,6 +25681,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16954,6 +25694,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16963,6 +25708,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16980,12 +25729,29 @@ export interface operations {
             header?: {
                 /** @description Chosen by you: a repeat with it gets the first answer. */
                 "idempotency-key"?: string | null;
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "east-harm-2028-eb6b",
+                 *       "name": "One fall in five hurts by March 2028",
+                 *       "programme": "safer-days-463a",
+                 *       "measure": "east-harm-eb6b",
+                 *       "kind": "level",
+                 *       "value": 20,
+                 *       "due": "2028-03-31",
+                 *       "direction": "decrease",
+                 *       "scope": "EAST"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TargetSent"];
             };
         };
@@ -16993,15 +25759,50 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-2028-eb6b",
+                     *       "due": "2028-03-31",
+                     *       "kind": "level",
+                     *       "name": "One fall in five hurts by March 2028",
+                     *       "scope": "EAST",
+                     *       "value": 20,
+                     *       "source": "registered by demo-psc",
+                     *       "status": "active",
+                     *       "measure": "east-harm-eb6b",
+                     *       "version": "1.0.0",
+                     *       "direction": "decrease",
+                     *       "inherited": true,
+                     *       "programme": "safer-days-463a",
+                     *       "unverified": false,
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:05.736115+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:30:05.736115+00:00",
+                     *       "data_version": 652
+                     *     }
+                     */
                     "application/json": components["schemas"]["Target"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17011,6 +25812,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17020,6 +25825,10 @@ export interface operations {
             /** @description There is one of these already. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17029,6 +25838,10 @@ export interface operations {
             /** @description The target lacks something it needs. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17038,6 +25851,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17047,6 +25865,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17056,6 +25878,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17065,6 +25892,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17083,7 +25914,14 @@ export interface operations {
                 /** @description Members as they were in each period, or as they are now. */
                 org_basis?: "as_was" | "as_is_now";
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description A target id. */
                 id: string;
@@ -17095,6 +25933,11 @@ export interface operations {
             /** @description How a target stands. Where no figure can say so, what depends on one is null and `notices` says why. */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17161,9 +26004,25 @@ export interface operations {
                     "application/json": components["schemas"]["TargetProgress"];
                 };
             };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17173,6 +26032,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17182,6 +26046,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17191,6 +26059,10 @@ export interface operations {
             /** @description No target has this id. / There is no organisation with this code that the caller may see. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17200,6 +26072,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17209,6 +26085,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17218,6 +26099,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17227,6 +26112,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17236,6 +26126,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17252,7 +26146,14 @@ export interface operations {
                 /** @description The day it was true; today if left out. */
                 at?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 /** @description The target's id. */
                 target: string;
@@ -17264,15 +26165,61 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-2028-eb6b",
+                     *       "due": "2028-03-31",
+                     *       "kind": "level",
+                     *       "name": "One fall in five hurts by March 2028",
+                     *       "scope": "EAST",
+                     *       "value": 18,
+                     *       "source": "registered by demo-psc",
+                     *       "status": "active",
+                     *       "measure": "east-harm-eb6b",
+                     *       "version": "1.1.0",
+                     *       "direction": "decrease",
+                     *       "inherited": true,
+                     *       "programme": "safer-days-463a",
+                     *       "unverified": false,
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:06.338815+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:30:06.338815+00:00",
+                     *       "data_version": 653
+                     *     }
+                     */
                     "application/json": components["schemas"]["Target"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17282,6 +26229,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17291,6 +26243,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17300,6 +26256,10 @@ export interface operations {
             /** @description No target has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17309,6 +26269,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17318,6 +26282,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17327,6 +26296,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17336,6 +26309,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17345,6 +26323,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17359,7 +26341,14 @@ export interface operations {
                 /** @description Why; kept with the change. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description The ETag you read: a 412 says that somebody changed it since. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The target's id. */
                 target: string;
@@ -17368,6 +26357,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "id": "east-harm-2028-eb6b",
+                 *       "name": "One fall in five hurts by March 2028",
+                 *       "programme": "safer-days-463a",
+                 *       "measure": "east-harm-eb6b",
+                 *       "kind": "level",
+                 *       "value": 18,
+                 *       "due": "2028-03-31",
+                 *       "direction": "decrease",
+                 *       "scope": "EAST"
+                 *     }
+                 */
                 "application/json": components["schemas"]["TargetSent"];
             };
         };
@@ -17375,15 +26377,48 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "east-harm-2028-eb6b",
+                     *       "due": "2028-03-31",
+                     *       "kind": "level",
+                     *       "name": "One fall in five hurts by March 2028",
+                     *       "scope": "EAST",
+                     *       "value": 18,
+                     *       "source": "registered by demo-psc",
+                     *       "status": "active",
+                     *       "measure": "east-harm-eb6b",
+                     *       "version": "1.1.0",
+                     *       "direction": "decrease",
+                     *       "inherited": true,
+                     *       "programme": "safer-days-463a",
+                     *       "unverified": false,
+                     *       "organisation": "EAST",
+                     *       "recorded_at": "2026-11-23T14:30:06.338815+00:00",
+                     *       "superseded_at": null,
+                     *       "recorded_by": "demo-psc",
+                     *       "checked_by": null,
+                     *       "as_of": "2026-11-23T14:30:06.338815+00:00",
+                     *       "data_version": 653
+                     *     }
+                     */
                     "application/json": components["schemas"]["Target"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17393,6 +26428,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17402,6 +26442,10 @@ export interface operations {
             /** @description This belongs to an organisation that the caller does not act for. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17411,6 +26455,10 @@ export interface operations {
             /** @description No target has this name. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17420,6 +26468,11 @@ export interface operations {
             /** @description What is to be changed has changed since it was read. */
             412: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17429,6 +26482,10 @@ export interface operations {
             /** @description The target lacks something it needs. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17438,6 +26495,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17447,6 +26509,10 @@ export interface operations {
             /** @description The service behind this address broke off or answered what is not HTTP. */
             502: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17456,6 +26522,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17465,6 +26536,10 @@ export interface operations {
             /** @description The service behind this address did not answer in time. */
             504: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17481,7 +26556,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -17490,15 +26572,67 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *           "url": "https://93.184.215.14/",
+                     *           "description": "",
+                     *           "events": [
+                     *             "cells.changed"
+                     *           ],
+                     *           "organisations": [
+                     *             "RGT"
+                     *           ],
+                     *           "measures": [],
+                     *           "enabled": true,
+                     *           "disabled_at": null,
+                     *           "disabled_because": null,
+                     *           "cursor": "8100",
+                     *           "waiting": 0,
+                     *           "parked": 0,
+                     *           "succeeded_at": null,
+                     *           "failing_since": null,
+                     *           "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *           "changed_at": "2026-11-23T14:30:04.267397Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhooks"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17508,6 +26642,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17517,6 +26655,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17526,6 +26668,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17535,6 +26682,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17546,12 +26698,28 @@ export interface operations {
     register_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "url": "https://93.184.215.14/",
+                 *       "events": [
+                 *         "cells.changed"
+                 *       ],
+                 *       "organisations": [
+                 *         "RGT"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["NewWebhook"];
             };
         };
@@ -17559,15 +26727,50 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *       "url": "https://93.184.215.14/",
+                     *       "description": "",
+                     *       "events": [
+                     *         "cells.changed"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "measures": [],
+                     *       "enabled": true,
+                     *       "disabled_at": null,
+                     *       "disabled_because": null,
+                     *       "cursor": "8100",
+                     *       "waiting": 0,
+                     *       "parked": 0,
+                     *       "succeeded_at": null,
+                     *       "failing_since": null,
+                     *       "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *       "changed_at": "2026-11-23T14:30:04.267397Z",
+                     *       "secret": "whsec_bm90IGEgc2VjcmV0IHRoYXQgc2lnbnMgYW55dGhpbmc="
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17577,6 +26780,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17586,6 +26793,10 @@ export interface operations {
             /** @description No organisation has this code. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17595,6 +26806,10 @@ export interface operations {
             /** @description Your client has as many webhooks as it may have: change or delete one. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17604,6 +26819,10 @@ export interface operations {
             /** @description Something about this webhook cannot be. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17613,6 +26832,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17622,6 +26846,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17633,7 +26862,14 @@ export interface operations {
     get_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17644,15 +26880,60 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *       "url": "https://93.184.215.14/",
+                     *       "description": "",
+                     *       "events": [
+                     *         "cells.changed"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "measures": [],
+                     *       "enabled": true,
+                     *       "disabled_at": null,
+                     *       "disabled_because": null,
+                     *       "cursor": "8100",
+                     *       "waiting": 0,
+                     *       "parked": 0,
+                     *       "succeeded_at": null,
+                     *       "failing_since": null,
+                     *       "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *       "changed_at": "2026-11-23T14:30:04.267397Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhook"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17662,6 +26943,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17671,6 +26957,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17680,6 +26970,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17689,6 +26983,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17698,6 +26996,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17707,6 +27010,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17718,7 +27026,12 @@ export interface operations {
     delete_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17729,6 +27042,10 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -17736,6 +27053,10 @@ export interface operations {
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17745,6 +27066,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17754,6 +27080,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17763,6 +27093,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17772,6 +27106,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17781,6 +27119,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17790,6 +27133,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17801,7 +27149,12 @@ export interface operations {
     change_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17809,6 +27162,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "description": "Charts of maternity"
+                 *     }
+                 */
                 "application/json": components["schemas"]["WebhookChange"];
             };
         };
@@ -17816,15 +27174,47 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *       "url": "https://93.184.215.14/",
+                     *       "description": "Charts of maternity",
+                     *       "events": [
+                     *         "cells.changed"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "measures": [],
+                     *       "enabled": true,
+                     *       "disabled_at": null,
+                     *       "disabled_because": null,
+                     *       "cursor": "8100",
+                     *       "waiting": 0,
+                     *       "parked": 0,
+                     *       "succeeded_at": null,
+                     *       "failing_since": null,
+                     *       "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *       "changed_at": "2026-11-23T14:30:04.300591Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17834,6 +27224,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17843,6 +27238,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17852,6 +27251,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. / No organisation has this code. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17861,6 +27264,10 @@ export interface operations {
             /** @description Something about this webhook cannot be. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17870,6 +27277,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17879,6 +27291,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17897,7 +27314,14 @@ export interface operations {
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+                /** @description An ETag you have: a 304 says that it is still true. */
+                "If-None-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17908,15 +27332,60 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": 2,
+                     *           "event_id": "01a208d0-631c-7361-9f58-308e50b91d78",
+                     *           "event": "webhook.test",
+                     *           "cursor": null,
+                     *           "at": "2026-11-23T14:30:04.316270Z",
+                     *           "state": "waiting",
+                     *           "attempts": 0,
+                     *           "due_at": "2026-11-23T14:30:04.316270Z",
+                     *           "tried_at": null,
+                     *           "status": null,
+                     *           "reason": null,
+                     *           "data": {
+                     *             "webhook": "01a208d0-62eb-74fd-aeff-b19abad418b6"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Deliveries"];
                 };
+            };
+            /** @description You have it already (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17926,6 +27395,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17935,6 +27409,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17944,6 +27422,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17953,6 +27435,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17962,6 +27448,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17971,6 +27462,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17982,7 +27478,12 @@ export interface operations {
     replay_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 id: string;
             };
@@ -17990,6 +27491,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "after": "8100"
+                 *     }
+                 */
                 "application/json": components["schemas"]["Replay"];
             };
         };
@@ -17997,15 +27503,48 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *       "url": "https://93.184.215.14/",
+                     *       "description": "Charts of maternity",
+                     *       "events": [
+                     *         "cells.changed"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "measures": [],
+                     *       "enabled": true,
+                     *       "disabled_at": null,
+                     *       "disabled_because": null,
+                     *       "cursor": "8100",
+                     *       "waiting": 1,
+                     *       "parked": 0,
+                     *       "succeeded_at": null,
+                     *       "failing_since": null,
+                     *       "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *       "changed_at": "2026-11-23T14:30:04.300591Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Webhook"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18015,6 +27554,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18024,6 +27568,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18033,6 +27581,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18042,6 +27594,10 @@ export interface operations {
             /** @description What came after this cursor is no longer kept, or the cursor was never given. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18051,6 +27607,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18060,6 +27621,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18071,7 +27637,12 @@ export interface operations {
     rotate_webhook_secret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 id: string;
             };
@@ -18079,6 +27650,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "overlap_seconds": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["SecretRotation"] | null;
             };
         };
@@ -18086,15 +27662,48 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "01a208d0-62eb-74fd-aeff-b19abad418b6",
+                     *       "url": "https://93.184.215.14/",
+                     *       "description": "Charts of maternity",
+                     *       "events": [
+                     *         "cells.changed"
+                     *       ],
+                     *       "organisations": [
+                     *         "RGT"
+                     *       ],
+                     *       "measures": [],
+                     *       "enabled": true,
+                     *       "disabled_at": null,
+                     *       "disabled_because": null,
+                     *       "cursor": "8100",
+                     *       "waiting": 1,
+                     *       "parked": 0,
+                     *       "succeeded_at": null,
+                     *       "failing_since": null,
+                     *       "registered_at": "2026-11-23T14:30:04.267397Z",
+                     *       "changed_at": "2026-11-23T14:30:04.348987Z",
+                     *       "secret": "whsec_bm90IGEgc2VjcmV0IHRoYXQgc2lnbnMgYW55dGhpbmc="
+                     *     }
+                     */
                     "application/json": components["schemas"]["WebhookWithSecret"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18104,6 +27713,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18113,6 +27727,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18122,6 +27740,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18131,6 +27753,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18140,6 +27766,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18149,6 +27780,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18160,7 +27796,12 @@ export interface operations {
     test_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description An id of your own for this request: it is in the answer, the events and the logs. */
+                "X-Request-ID"?: string;
+                /** @description An id of your own for all that belongs together. */
+                "X-Correlation-ID"?: string;
+            };
             path: {
                 id: string;
             };
@@ -18171,15 +27812,42 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": 2,
+                     *       "event_id": "01a208d0-631c-7361-9f58-308e50b91d78",
+                     *       "event": "webhook.test",
+                     *       "cursor": null,
+                     *       "at": "2026-11-23T14:30:04.316270Z",
+                     *       "state": "waiting",
+                     *       "attempts": 0,
+                     *       "due_at": "2026-11-23T14:30:04.316270Z",
+                     *       "tried_at": null,
+                     *       "status": null,
+                     *       "reason": null,
+                     *       "data": {
+                     *         "webhook": "01a208d0-62eb-74fd-aeff-b19abad418b6"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description The path could be read in two ways. */
             400: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18189,6 +27857,11 @@ export interface operations {
             /** @description The request does not say who is asking. */
             401: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18198,6 +27871,10 @@ export interface operations {
             /** @description The caller may not do this. */
             403: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18207,6 +27884,10 @@ export interface operations {
             /** @description Your client has no webhook with this id. */
             404: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18216,6 +27897,10 @@ export interface operations {
             /** @description This webhook is disabled, so nothing is carried to it: enable it first. */
             409: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18225,6 +27910,10 @@ export interface operations {
             /** @description Something in the request is wrong. */
             422: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18234,6 +27923,11 @@ export interface operations {
             /** @description More requests than this caller may make in the time. */
             429: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18243,6 +27937,11 @@ export interface operations {
             /** @description The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can. */
             503: {
                 headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-Correlation-ID": components["headers"]["X-Correlation-ID"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
                     [name: string]: unknown;
                 };
                 content: {
