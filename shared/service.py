@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import problems
 from shared.db import Database
 from shared.principal import Verifier
+from shared.reference import Described
 from shared.settings import ServiceSettings
 from shared.telemetry import Metrics, Trail, follow
 
@@ -55,7 +56,7 @@ def create_service(
         finally:
             database.close()
 
-    app = FastAPI(
+    app = Described(
         title=settings.service,
         description=description,
         lifespan=lifespan,
@@ -70,6 +71,7 @@ def create_service(
     app.state.settings, app.state.database, app.state.metrics = settings, database, metrics
     app.state.verifier = Verifier(settings.principal_key)
     problems.install(app)
+    app.described = routers
     for router in routers:
         app.include_router(router)
     for name, count in (counts or {}).items():

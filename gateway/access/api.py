@@ -174,7 +174,7 @@ def get_own_client(caller: Caller, session: Session) -> schemas.Client:
 
 
 @router.get("/v1/clients/{client_id}", tags=["Access"], responses=problems(UnknownClient))
-def get_client(client_id: schemas.ClientId, caller: MayRead, session: Session) -> schemas.Client:
+def get_client(client_id: schemas.NamedClient, caller: MayRead, session: Session) -> schemas.Client:
     """One client."""
     return _shown(queries.client(session, client_id, seen_by=caller))
 
@@ -186,7 +186,7 @@ def get_client(client_id: schemas.ClientId, caller: MayRead, session: Session) -
 )
 def rotate_client(
     request: Request,
-    client_id: schemas.ClientId,
+    client_id: schemas.NamedClient,
     response: Response,
     caller: MayWrite,
     session: Session,
@@ -202,7 +202,7 @@ def rotate_client(
 
 
 @router.post("/v1/clients/{client_id}/revoke", tags=["Access"], responses=problems(UnknownClient, ClientRevoked))
-def revoke_client(client_id: schemas.ClientId, caller: MayWrite, session: Session) -> schemas.Client:
+def revoke_client(client_id: schemas.NamedClient, caller: MayWrite, session: Session) -> schemas.Client:
     """Let a client in no more, for ever. Its tokens end within a second, everywhere."""
     return _shown(commands.revoke(session, client_id, caller=caller))
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
+from fastapi import Path as PathParameter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.principal import Audience
@@ -14,6 +15,9 @@ SCOPE = r"^[a-z]+(-[a-z]+)*:(read|write)$"
 CALLER = r"^[A-Za-z0-9][A-Za-z0-9_.|@+=:/-]{0,200}$"
 
 ClientId = Annotated[str, StringConstraints(pattern=CLIENT_ID)]
+NamedClient = Annotated[
+    ClientId, PathParameter(description="The id of a client.", examples=["example-trust-maternity"])
+]
 CallerId = Annotated[str, StringConstraints(pattern=CALLER)]
 """A client, or somebody with a token of an outside issuer: `issuer:subject`."""
 Organisation = Annotated[str, StringConstraints(pattern=ORGANISATION)]

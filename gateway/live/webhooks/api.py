@@ -33,7 +33,12 @@ NOT_STORED = {"Cache-Control": "no-store"}
 router = APIRouter(tags=["Webhooks"], route_class=Tagged)
 MayRead = Annotated[Principal, Depends(Requires("webhooks:read"))]
 MayWrite = Annotated[Principal, Depends(Requires("webhooks:write"))]
-WebhookId = Annotated[str, PathParameter(max_length=60, pattern="^[0-9a-zA-Z-]+$", examples=["0199b0c5-0000-7000"])]
+WebhookId = Annotated[
+    str,
+    PathParameter(
+        max_length=60, pattern="^[0-9a-zA-Z-]+$", description="The webhook's id.", examples=["0199b0c5-0000-7000"]
+    ),
+]
 
 
 def _places(request: Request) -> Places:

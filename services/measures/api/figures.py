@@ -69,7 +69,10 @@ def get_chart(
     stratum: Stratum = None,
     first: From = None,
     last: To = None,
-    form: Annotated[Literal["json", "svg", "png", "vega-lite", "csv"] | None, Query(alias="format")] = None,
+    form: Annotated[
+        Literal["json", "svg", "png", "vega-lite", "csv"] | None,
+        Query(alias="format", description="By default what Accept asks for, else JSON."),
+    ] = None,
 ) -> Response:
     """One measure for one organisation, with limits, signals, target and words: all that is needed to draw it."""
     if chart is not None and chart not in CHARTS:
