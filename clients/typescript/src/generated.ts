@@ -8798,6 +8798,7 @@ export interface operations {
                 from?: string | null;
                 /** @description The last period. */
                 to?: string | null;
+                /** @description By default what Accept asks for, else JSON. */
                 format?: ("json" | "svg" | "png" | "vega-lite" | "csv") | null;
                 /** @description Answer as known at this instant (RFC 3339). */
                 known_at?: string | null;
@@ -8839,7 +8840,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "definition_version": "1.0.0",
                      *       "unverified": false,
                      *       "measure": "mn-opt-ocm",
@@ -8873,6 +8876,7 @@ export interface operations {
                      *           "lower_2sigma": 74.24576536958648,
                      *           "upper_2sigma": 100,
                      *           "outside": false,
+                     *           "rule": null,
                      *           "signal": "common_cause",
                      *           "period": "2026-07",
                      *           "numerator": 11,
@@ -8893,6 +8897,7 @@ export interface operations {
                      *           "lower_2sigma": 77.46562837309044,
                      *           "upper_2sigma": 100,
                      *           "outside": false,
+                     *           "rule": null,
                      *           "signal": "common_cause",
                      *           "period": "2026-08",
                      *           "numerator": 22,
@@ -8913,6 +8918,7 @@ export interface operations {
                      *           "lower_2sigma": 73.64486971620397,
                      *           "upper_2sigma": 100,
                      *           "outside": false,
+                     *           "rule": null,
                      *           "signal": "common_cause",
                      *           "period": "2026-09",
                      *           "numerator": 12,
@@ -8933,6 +8939,7 @@ export interface operations {
                      *           "lower_2sigma": 72.970346751309,
                      *           "upper_2sigma": 100,
                      *           "outside": false,
+                     *           "rule": null,
                      *           "signal": "common_cause",
                      *           "period": "2026-10",
                      *           "numerator": 10,
@@ -8950,6 +8957,7 @@ export interface operations {
                      *           "last": 3,
                      *           "n": 4,
                      *           "centre": 90.1639344262295,
+                     *           "lower": null,
                      *           "upper": 100
                      *         }
                      *       ],
@@ -8963,6 +8971,8 @@ export interface operations {
                      *         "status": "lapsed",
                      *         "source": "issuu Wessex AHSN business plan 2021-22; for each element from the measure catalogue; latest: hqip.org.uk 2025-07-02",
                      *         "unverified": false,
+                     *         "baseline": null,
+                     *         "trajectory": null,
                      *         "scope": "ENGLAND"
                      *       },
                      *       "annotations": [],
@@ -9748,6 +9758,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The id of a client. */
                 client_id: string;
             };
             cookie?: never;
@@ -9906,6 +9917,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The id of a client. */
                 client_id: string;
             };
             cookie?: never;
@@ -10064,6 +10076,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The id of a client. */
                 client_id: string;
             };
             cookie?: never;
@@ -10468,7 +10481,8 @@ export interface operations {
                      *         },
                      *         {
                      *           "check": "receipt-read",
-                     *           "title": "Reads a receipt again."
+                     *           "title": "Reads a receipt again.",
+                     *           "met_at": null
                      *         }
                      *       ]
                      *     }
@@ -11376,7 +11390,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "definition_version": "1.0.0",
                      *       "unverified": false,
                      *       "measure": "mn-preterm",
@@ -11397,6 +11413,8 @@ export interface operations {
                      *         "status": "value",
                      *         "provisional": true,
                      *         "completeness": 1,
+                     *         "lowest": null,
+                     *         "highest": null,
                      *         "failed": []
                      *       },
                      *       "multiplier": 100,
@@ -11497,6 +11515,7 @@ export interface operations {
                      *         "lower": 5.669839509878336,
                      *         "upper": 13.663171606603056,
                      *         "outside": false,
+                     *         "rule": null,
                      *         "signal": "common_cause"
                      *       },
                      *       "segment": {
@@ -11504,7 +11523,9 @@ export interface operations {
                      *         "first": 0,
                      *         "last": 35,
                      *         "n": 36,
-                     *         "centre": 9.666505558240695
+                     *         "centre": 9.666505558240695,
+                     *         "lower": null,
+                     *         "upper": null
                      *       }
                      *     }
                      */
@@ -13375,7 +13396,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "measure": "mn-preterm",
                      *       "name": "Preterm birth rate <37 weeks (ambition)",
                      *       "definition_version": "1.0.0",
@@ -13643,7 +13666,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "definition_version": "1.0.0",
                      *       "unverified": false,
                      *       "measure": "mn-preterm",
@@ -13926,7 +13951,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "programme": "matneosip",
                      *       "items": [
                      *         {
@@ -13970,6 +13997,7 @@ export interface operations {
                      *           "improvement": "decrease",
                      *           "variation": "common_cause",
                      *           "assurance": "inconsistent",
+                     *           "rule": null,
                      *           "trial_limits": false,
                      *           "centre": 9.666505558240695,
                      *           "lower": 5.59894893098977,
@@ -18392,26 +18420,34 @@ export interface operations {
                      *           "data": {
                      *             "code": "RGT",
                      *             "kind": "trust"
-                     *           }
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "enrolments": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "annotations": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "matrix": {
                      *           "status": "late",
+                     *           "age": null,
+                     *           "etag": null,
+                     *           "data": null,
                      *           "problem": {
                      *             "type": "/problems/answer-too-late",
                      *             "title": "The service behind this address did not answer in time.",
@@ -18423,16 +18459,20 @@ export interface operations {
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "returns": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         }
                      *       }
                      *     }
@@ -18606,42 +18646,54 @@ export interface operations {
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
                      *             "id": "matneosip"
-                     *           }
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "driver_diagram": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "adoption": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "measures": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "targets": {
                      *           "status": "ok",
                      *           "age": 4.2,
                      *           "etag": "\"7c1f...\"",
                      *           "data": {
-                     *             "items": []
-                     *           }
+                     *             "items": [],
+                     *             "next_cursor": null
+                     *           },
+                     *           "problem": null
                      *         },
                      *         "matrix": {
                      *           "status": "late",
+                     *           "age": null,
+                     *           "etag": null,
+                     *           "data": null,
                      *           "problem": {
                      *             "type": "/problems/answer-too-late",
                      *             "title": "The service behind this address did not answer in time.",
@@ -21964,7 +22016,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "definition_version": "1.0.0",
                      *       "unverified": false,
                      *       "items": [
@@ -21984,6 +22038,8 @@ export interface operations {
                      *           "versions": [
                      *             "01a20884-1958-7abd-87b1-5a8aa42cca0f"
                      *           ],
+                     *           "lowest": null,
+                     *           "highest": null,
                      *           "failed": []
                      *         },
                      *         {
@@ -22002,6 +22058,8 @@ export interface operations {
                      *           "versions": [
                      *             "01a20884-1958-7fa0-87d8-60670f19e8c6"
                      *           ],
+                     *           "lowest": null,
+                     *           "highest": null,
                      *           "failed": []
                      *         }
                      *       ]
@@ -22198,7 +22256,10 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
+                     *       "false_alarms": null,
                      *       "items": [
                      *         {
                      *           "id": 1,
@@ -22212,7 +22273,8 @@ export interface operations {
                      *           "chart": "p",
                      *           "state": "detected",
                      *           "data_version": 2,
-                     *           "detected_at": "2026-11-23T13:06:45.348082+00:00"
+                     *           "detected_at": "2026-11-23T13:06:45.348082+00:00",
+                     *           "resolved_at": null
                      *         },
                      *         {
                      *           "id": 23,
@@ -23200,6 +23262,7 @@ export interface operations {
                      *             {
                      *               "label": "2026-01",
                      *               "value": 12,
+                     *               "denominator": null,
                      *               "segment": 0,
                      *               "centre": 12.666666666666666,
                      *               "lower": 3.3566666666666656,
@@ -23207,11 +23270,13 @@ export interface operations {
                      *               "lower_2sigma": 6.459999999999999,
                      *               "upper_2sigma": 18.873333333333335,
                      *               "outside": false,
+                     *               "rule": null,
                      *               "signal": "common_cause"
                      *             },
                      *             {
                      *               "label": "2026-02",
                      *               "value": 15,
+                     *               "denominator": null,
                      *               "segment": 0,
                      *               "centre": 12.666666666666666,
                      *               "lower": 3.3566666666666656,
@@ -23219,11 +23284,13 @@ export interface operations {
                      *               "lower_2sigma": 6.459999999999999,
                      *               "upper_2sigma": 18.873333333333335,
                      *               "outside": false,
+                     *               "rule": null,
                      *               "signal": "common_cause"
                      *             },
                      *             {
                      *               "label": "2026-03",
                      *               "value": 11,
+                     *               "denominator": null,
                      *               "segment": 0,
                      *               "centre": 12.666666666666666,
                      *               "lower": 3.3566666666666656,
@@ -23231,6 +23298,7 @@ export interface operations {
                      *               "lower_2sigma": 6.459999999999999,
                      *               "upper_2sigma": 18.873333333333335,
                      *               "outside": false,
+                     *               "rule": null,
                      *               "signal": "common_cause"
                      *             }
                      *           ],
@@ -23246,6 +23314,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "variation": "common_cause",
+                     *           "assurance": null,
                      *           "runs": [
                      *             {
                      *               "segment": 0,
@@ -25945,7 +26014,9 @@ export interface operations {
                      * @example {
                      *       "as_of": "2026-11-23T13:08:16.593153+00:00",
                      *       "data_version": 127,
+                     *       "known_at": null,
                      *       "org_basis": "as_was",
+                     *       "disclosure": null,
                      *       "definition_version": "1.0.0",
                      *       "unverified": false,
                      *       "id": "preterm-2025",
@@ -26871,6 +26942,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27033,6 +27105,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27156,6 +27229,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27323,6 +27397,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27485,6 +27560,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27644,6 +27720,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
@@ -27803,6 +27880,7 @@ export interface operations {
                 "X-Correlation-ID"?: string;
             };
             path: {
+                /** @description The webhook's id. */
                 id: string;
             };
             cookie?: never;
