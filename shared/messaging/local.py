@@ -123,11 +123,13 @@ class LocalSubscription:
             if self._connection.closed:
                 self._join()
             messages = self._next(limit)
-            if not messages and seconds > 0:
-                for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                    pass
+            if not messages and seconds > 0 and self._told(seconds):
                 messages = self._next(limit)
             return messages
+
+    def _told(self, seconds: float) -> bool:
+        """Whether something is published within that time."""
+        return any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
 
     def _hold(self) -> bool:
         """One reader a group: the lock lasts as long as the connection."""
