@@ -3,6 +3,6 @@
 Owns        return versions as received, cells and their history (database `measures`)
 Publishes   CellsChanged, SignalDetected
 Listens to  MeasurePublished, TargetSet, OrganisationChanged, FeedPublished, AnnotationSet, ReturnPublished,
-            SubmissionCompleted
+            SubmissionCompleted, QuarantineSettled
 Does not    accept rows (ingest) or decide what is measured (programmes)
 """

@@ -2,7 +2,7 @@
 what was sent of which nothing stands."""
 
 from services.measures import commands
-from shared.contracts.ingest import ReturnPublished, SubmissionCompleted
+from shared.contracts.ingest import QuarantineSettled, ReturnPublished, SubmissionCompleted
 from shared.contracts.programmes import (
     AnnotationSet,
     FeedPublished,
@@ -20,4 +20,5 @@ HANDLERS: Handlers = {
     AnnotationSet: commands.adopt_annotations,
     ReturnPublished: commands.apply_returns,
     SubmissionCompleted: commands.note_quarantined,
+    QuarantineSettled: commands.settle_quarantined,
 }

@@ -158,14 +158,15 @@ class Unjudged(Base):
 
 
 class QuarantinedReturn(Recorded, Base):
-    """A return of which rows were sent, every one was rejected, and of which nothing stood."""
+    """A return of which rows were sent, every one was rejected, and of which nothing stood; as a submission had it."""
 
     __tablename__ = "quarantined_return"
-    __table_args__ = (_one_current("quarantined_return", "feed", "organisation", "period"),)
+    __table_args__ = (_one_current("quarantined_return", "feed", "organisation", "period", "submission_id"),)
 
     feed: Mapped[str] = mapped_column(Text)
     organisation: Mapped[str] = mapped_column(Text, index=True)
     period: Mapped[str] = mapped_column(Text)
+    submission_id: Mapped[str] = mapped_column(Text)
 
 
 class Definition(Recorded, Base):

@@ -70,4 +70,20 @@ class SubmissionCompleted(Event, frozen=True, kw_only=True):
     completed_at: Instant
 
 
-PUBLISHED = (ReturnPublished, SubmissionCompleted)
+class QuarantineSettled(Event, frozen=True, kw_only=True):
+    """Of a submission no rejected row of these returns (organisation and period) waits to be put right any more.
+
+    Each was corrected or waived, or the submission was withdrawn.
+    """
+
+    TYPE = "nhs.psip.ingest.quarantine-settled.v1"
+    TOPIC = SubmissionCompleted.TOPIC
+    KEY = ("id",)
+
+    id: str
+    feed: str
+    returns: list[dict[str, Any]]
+    settled_at: Instant
+
+
+PUBLISHED = (ReturnPublished, SubmissionCompleted, QuarantineSettled)

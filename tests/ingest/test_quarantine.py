@@ -216,3 +216,29 @@ def test_a_return_of_which_nothing_stands_is_told_as_quarantined(ingest: Ingest)
 
     first, second = ({"organisation": "RGN", "period": row["period"]} for row in wrong)
     assert completed(ingest) == [[first, second], [], [second]]
+
+
+def settled(ingest: Ingest) -> list[tuple[str, str]]:
+    """The returns of which somebody was told that no row waits."""
+    with ingest.database.session() as session:
+        bodies = session.execute(
+            text(
+                "select convert_from(body, 'utf8')::jsonb -> 'returns' from outbox "
+                "where headers ->> 'ce_type' like '%quarantine-settled%' order by position"
+            )
+        ).scalars()
+        return [(one["organisation"], one["period"]) for each in bodies for one in each]
+
+
+def test_that_no_row_of_a_return_waits_is_told_once_the_last_was_corrected_or_waived(ingest: Ingest) -> None:
+    receipt = births(ingest)
+    post(ingest, receipt, 3, "waive", reason="not ours")
+    assert settled(ingest) == []
+    patch(ingest, receipt, 4, gestation_length_at_birth=280)
+    assert settled(ingest) == [("RGT", "2026-05")]
+
+
+def test_that_no_row_waits_is_told_when_the_submission_is_withdrawn(ingest: Ingest) -> None:
+    receipt = births(ingest)
+    ingest.client.delete(f"/v1/submissions/{receipt['id']}", headers=ingest.as_())
+    assert settled(ingest) == [("RGT", "2026-05")]

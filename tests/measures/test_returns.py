@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from services.measures.queries.series import chart, series
-from shared.contracts.ingest import SubmissionCompleted
+from shared.contracts.ingest import QuarantineSettled, SubmissionCompleted
 from shared.messaging.outbox import new_id
 from tests.measures.builders import (
     BIRTHS_FEED,
@@ -165,6 +165,29 @@ def test_a_return_of_which_every_row_was_rejected_is_quarantined_until_one_lands
 
     measures.hear(a_return(some_births(preterm=1, term=9, month="2026-02"), period="2026-02"))
     assert statuses() == ["value", "value"]
+
+
+def test_a_quarantined_return_whose_rows_were_all_waived_is_quarantined_no_more(measures: Measures) -> None:
+    set_up(measures)
+    measures.hear(a_return(some_births(preterm=8, term=92)))
+    first, second = rejected("2026-02"), rejected("2026-02")
+    other = rejected("2026-03")
+    measures.hear(first, second, other)
+
+    def statuses() -> list[str]:
+        return [one["status"] for one in measures.ask(series, first="2026-02", last="2026-03")["items"]]
+
+    measures.hear(settled(first))
+    assert statuses() == ["quarantined", "quarantined"]
+    then = datetime.now(UTC)
+    measures.hear(settled(second))
+    assert statuses() == ["not_submitted", "quarantined"]
+    items = measures.ask(series, first="2026-02", last="2026-03", known_at=then)["items"]
+    assert [one["status"] for one in items] == ["quarantined", "quarantined"]
+
+
+def settled(one: SubmissionCompleted) -> QuarantineSettled:
+    return QuarantineSettled(id=one.id, feed=one.feed, returns=one.quarantined, settled_at=datetime.now(UTC))
 
 
 def rejected(period: str) -> SubmissionCompleted:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import sealing
 from services.ingest.commands.landing import Effect, Landing, land
+from services.ingest.commands.settling import tell_settled
 from services.ingest.commands.sorting import Sorter
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Resolution, Submission
@@ -67,6 +68,7 @@ def correct_row(
     _account(submission, verdict, effect)
     _forget_faults(session, submission, line)
     _resolve(session, submission, line, "corrected", None, caller)
+    tell_settled(session, submission, lines=[line])
     chain(session, submission, "corrected")
     return effect
 
@@ -81,6 +83,11 @@ def resolve_mended(session: Session, submission: Submission, mended: Sequence[pl
     ]  # fmt: skip
     if rows and submission.status != "rejected":
         session.execute(insert(Resolution).on_conflict_do_nothing(), rows)
+        lines: dict[str, list[int]] = {}
+        for one in rows:
+            lines.setdefault(one["submission_id"], []).append(one["line"])
+        for name, resolved in lines.items():
+            tell_settled(session, session.get_one(Submission, name), lines=resolved)
 
 
 def waive_row(session: Session, submission: Submission, line: int, reason: str, *, caller: Principal) -> None:
@@ -91,6 +98,7 @@ def waive_row(session: Session, submission: Submission, line: int, reason: str, 
         message = "a reason must not name a patient: leave out NHS numbers, postcodes and dates of birth"
         raise InvalidRequest(message, errors=[{"pointer": "/reason", "message": message}])
     _resolve(session, submission, line, "waived", reason, caller)
+    tell_settled(session, submission, lines=[line])
 
 
 def _demand_open(session: Session, submission: Submission, line: int) -> None:

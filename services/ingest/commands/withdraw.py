@@ -4,6 +4,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain
+from services.ingest.commands.settling import tell_settled
 from services.ingest.models import Return, ReturnVersion, Submission, WaitingRow
 from services.ingest.problems import AlreadyWithdrawn
 from services.ingest.queries.published import published, told
@@ -31,6 +32,7 @@ def withdraw_submission(session: Session, submission: Submission) -> None:
     session.flush()
     for key in sorted(touched):
         _restore(session, key, touched[key])
+    tell_settled(session, submission)
     chain(session, submission, "withdrawn")
 
 

@@ -10,7 +10,7 @@ from services.measures.commands.registry import (
     adopt_targets,
 )
 from services.measures.commands.rehearsal import rehearse
-from services.measures.commands.returns import apply_returns, note_quarantined
+from services.measures.commands.returns import apply_returns, note_quarantined, settle_quarantined
 from services.measures.commands.verify import Difference, verify
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "note_quarantined",
     "preview",
     "rehearse",
+    "settle_quarantined",
     "verify",
 ]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from services.measures.commands.cells import recompute
 from services.measures.commands.computing import Touched
 from services.measures.models import ReturnVersion
-from shared.contracts.ingest import ReturnPublished, SubmissionCompleted
+from shared.contracts.ingest import QuarantineSettled, ReturnPublished, SubmissionCompleted
 from shared.contracts.periods import Period
 from shared.db import driver, now
 
@@ -34,19 +34,36 @@ def make_current(session: Session, events: Sequence[ReturnPublished]) -> int | N
 
 def note_quarantined(session: Session, events: Sequence[SubmissionCompleted]) -> None:
     """Note the returns that were sent and of which nothing stands, unless a version came in the meantime."""
-    told = [(event.feed, *place, event.completed_at) for event in events for place in map(_place, event.quarantined)]
+    told = [(event.feed, *_place(one), event.completed_at, event.id) for event in events for one in event.quarantined]
     if told:
         driver(session).execute(
             """
-            insert into quarantined_return (feed, organisation, period, recorded_at)
-            select feed, organisation, period, max(at)
-            from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) as told(feed, organisation, period, at)
+            insert into quarantined_return (feed, organisation, period, submission_id, recorded_at)
+            select feed, organisation, period, submission, max(at)
+            from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+                 as told(feed, organisation, period, at, submission)
             where not exists (
                 select 1 from return_version stands where stands.feed = told.feed
                    and stands.organisation = told.organisation and stands.period = told.period
                    and stands.applied_at is not null and stands.replaced_at is null
             )
-            group by feed, organisation, period on conflict do nothing
+            group by feed, organisation, period, submission on conflict do nothing
+            """,
+            tuple(map(list, zip(*told, strict=True))),
+        )
+
+
+def settle_quarantined(session: Session, events: Sequence[QuarantineSettled]) -> None:
+    """Of these returns no row of the submission waits any more; that of another submission may."""
+    told = [(event.id, event.settled_at, *_place(one)) for event in events for one in event.returns]
+    if told:
+        driver(session).execute(
+            """
+            update quarantined_return waited set superseded_at = told.at
+            from unnest(%s::text[], %s::timestamptz[], %s::text[], %s::text[])
+                 as told(submission, at, organisation, period)
+            where waited.submission_id = told.submission and waited.organisation = told.organisation
+              and waited.period = told.period and superseded_at is null
             """,
             tuple(map(list, zip(*told, strict=True))),
         )

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("feed", sa.Text(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
         sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("submission_id", sa.Text(), nullable=False),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("superseded_at", sa.DateTime(timezone=True), nullable=True),
@@ -88,7 +89,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_quarantined_return_current",
         "quarantined_return",
-        ["feed", "organisation", "period"],
+        ["feed", "organisation", "period", "submission_id"],
         unique=True,
         postgresql_where=sa.text("superseded_at is null"),
     )
