@@ -10,7 +10,9 @@ from gateway.access.commands import register_client
 from gateway.access.models import AuditEntry, ClientSecret
 from gateway.access.problems import ClientExists, InvalidClient
 from gateway.access.secrets import hashed, matches, new_secret
+from gateway.app import ROSTER_SECONDS
 from shared import paging
+from tests.gateway.conftest import listening, new_settings
 
 GRANT = {"grant_type": "client_credentials"}
 
@@ -186,6 +188,22 @@ def test_a_revoked_client_is_out_at_once_and_for_ever(gateway, bearer):
     for change in ("rotate", "revoke"):
         answer = gateway.http.post(f"/v1/clients/{known.client_id}/{change}", headers=bearer)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/client-revoked")
+
+
+def test_a_client_revoked_at_one_replica_is_out_at_every_other(new_database):
+    url, key = new_database("gateway"), new_settings("unused").token_key
+    with listening(url, token_key=key) as one, listening(url, token_key=key) as other:
+        known = one.client()
+        token, revoke = known.bearer, f"/v1/clients/{known.client_id}/revoke"
+        assert other.http.get("/v1/series", headers=token).status_code == 200
+
+        one.http.post(revoke, headers=one.client().bearer)
+
+        statuses = [200]
+        while statuses[-1] == 200:  # until its next reading of who is in
+            statuses.append(other.http.get("/v1/series", headers=token).status_code)
+    assert statuses[-1] == 401
+    assert ROSTER_SECONDS < 1
 
 
 def test_clients_are_listed_page_by_page(gateway, bearer):
