@@ -87,10 +87,26 @@ class Programmes(Page):
     items: list[Entry]
 
 
-class Measures(Page):
-    """A page of measures."""
+class DraftListed(Shown):
+    """A definition that is being worked on."""
 
-    items: list[Entry]
+    id: str
+    version: str
+    status: Literal["draft"]
+    organisation: str
+    authors: list[str]
+    revision: int
+    changed_at: datetime
+
+
+class Draft(DraftListed, Stamped):
+    """A definition that is being worked on, by itself."""
+
+
+class Measures(Page):
+    """A page of measures; of drafts, where those were asked for."""
+
+    items: list[Entry | DraftListed]
 
 
 class Difference(Shown):
@@ -338,18 +354,6 @@ class Changes(Page):
     """A page of the audit."""
 
     items: list[Changed]
-
-
-class Draft(Stamped):
-    """A definition that is being worked on."""
-
-    id: str
-    version: str
-    status: Literal["draft"]
-    organisation: str
-    authors: list[str]
-    revision: int
-    changed_at: datetime
 
 
 class Node(Shown):
