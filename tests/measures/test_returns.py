@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
+from services.measures.commands import verify
+from services.measures.queries.explain import explain
 from services.measures.queries.series import chart, series
 from shared.contracts.ingest import QuarantineSettled, SubmissionCompleted
+from shared.contracts.periods import Period
 from shared.messaging.outbox import new_id
 from tests.measures.builders import (
     BIRTHS_FEED,
@@ -262,3 +265,44 @@ def test_a_chart_has_a_point_for_every_period_and_says_in_words_what_it_shows(me
     assert answer["chart"] == "p"
     assert answer["segments"][0]["last"] == 13
     assert "RGT NHS Trust" in answer["summary"]
+
+
+def test_a_rolling_measure_moves_every_figure_that_a_month_is_in_and_keeps_what_was_known(measures: Measures) -> None:
+    set_up(measures, a_measure(version="2.0.0", rolling=3, chart="run"))
+    for month, preterm in (("2026-01", 1), ("2026-02", 2), ("2026-03", 3), ("2026-04", 4)):
+        measures.hear(a_return(some_births(preterm=preterm, term=10, month=month), period=month, sequence=1))
+    then = datetime.now(UTC)
+    known = [("2026-03", 6, 36, "value"), ("2026-04", 9, 39, "value")]
+    assert figures(measures.ask(series)) == known
+
+    measures.hear(a_return(some_births(preterm=12, term=10, month="2026-02"), period="2026-02", sequence=2))
+    assert figures(measures.ask(series)) == [("2026-03", 16, 46, "value"), ("2026-04", 19, 49, "value")]
+    assert figures(measures.ask(series, known_at=then)) == known
+    with measures.database.session() as session:
+        assert verify(session) == []
+
+    measures.hear(a_return([], period="2026-02", sequence=3, kind="withdrawn"))
+    assert figures(measures.ask(series)) == []
+
+
+def test_a_rolling_figure_is_explained_by_its_months_and_their_returns(measures: Measures) -> None:
+    set_up(measures, a_measure(version="2.0.0", rolling=2, chart="run"))
+    sent = [a_return(some_births(preterm=1, term=9, month=month), period=month) for month in ("2026-01", "2026-02")]
+    measures.hear(*sent)
+    told = measures.ask(lambda session, question: explain(session, question, Period.parse("2026-02")))
+    assert told["periods"] == ["2026-02", "2026-01"]
+    assert {one["version_id"] for one in told["returns"]} == {one.version_id for one in sent}
+    assert (told["numbers"]["numerator"], told["numbers"]["denominator"]) == (2, 20)
+
+
+def test_overlapping_windows_are_drawn_and_never_judged(measures: Measures) -> None:
+    set_up(measures, a_measure(version="2.0.0", rolling=3, chart="run"))
+    for number in range(24):
+        month = f"{2024 + number // 12}-{number % 12 + 1:02}"
+        rows = some_births(preterm=10 if number < 12 else 30, term=90, month=month)
+        measures.hear(a_return(rows, period=month))
+    told = measures.ask(chart, kind="xmr")
+    assert (told["chart"], told["variation"], told["assurance"], told["runs"]) == ("run", "common_cause", None, [])
+    assert any("each figure is of 3 periods" in one for one in told["notices"])
+    with measures.database.session() as session:
+        assert session.execute(text("select count(*) from signal")).scalar_one() == 0

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from services.measures.commands.book import Book
 from services.measures.rules import definitions, figures, quality, rows
 from services.measures.rules.feeds import COUNTED
+from services.measures.rules.rolling import rolled, window, windows
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
 
@@ -67,28 +68,38 @@ class Computed(NamedTuple):
 
 def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator["Computed"]:
     """The cells that these returns touch, computed from the current returns, a grain at a time."""
-    for grain, chosen in _by_grain(known, {one.feed for one in touched}).items():
-        stretches = _stretches(touched, grain)
-        current = _current(session, {feed for one in chosen for feed in one.feeds}, stretches)
-        cells = _cells(session, current, chosen, known.feeds, stretches, grain)
+    for kind, chosen in _of_a_kind(known, {one.feed for one in touched}).items():
+        stretches = _stretches(touched, kind.grain, after=kind.rolling - 1)
+        read = _stretches(touched, kind.grain, before=kind.rolling - 1, after=kind.rolling - 1)
+        current = _current(session, {feed for one in chosen for feed in one.feeds}, read)
+        cells = _cells(session, current, chosen, known.feeds, stretches, kind)
         yield Computed(cells, [one.measure for one in chosen], stretches)
 
 
-def _by_grain(known: Book, feeds: set[str]) -> dict[Grain, list[definitions.Definition]]:
-    found: dict[Grain, list[definitions.Definition]] = defaultdict(list)
+class _Kind(NamedTuple):
+    """Measures that are computed together: of one grain, each figure of as many periods."""
+
+    grain: Grain
+    rolling: int
+
+
+def _of_a_kind(known: Book, feeds: set[str]) -> dict[_Kind, list[definitions.Definition]]:
+    found: dict[_Kind, list[definitions.Definition]] = defaultdict(list)
     for one in known.definitions.values():
         if feeds & set(one.feeds):
-            found[one.period].append(one)
+            found[_Kind(one.period, one.rolling)].append(one)
     return found
 
 
-def _stretches(touched: Iterable[Touched], grain: Grain) -> list[Stretch]:
-    """The days whose cells depend on these returns: each return's own, widened to whole periods of the grain."""
+def _stretches(touched: Iterable[Touched], grain: Grain, *, before: int = 0, after: int = 0) -> list[Stretch]:
+    """The days whose cells depend on these returns: each return's own, widened to whole periods of the grain, and by
+    some more periods before and after it."""
     found = set()
     for one in touched:
         first, last = Period.of(one.period.start, grain), Period.of(one.period.end, grain)
-        start, end = min(first.start, one.period.start), max(last.end, one.period.end)
-        found.add(Stretch(one.organisation, start, end))
+        start = Period.parse(window(first.text, before + 1)[-1]).start
+        end = Period.parse(windows(last.text, after + 1)[-1]).end
+        found.add(Stretch(one.organisation, min(start, one.period.start), max(end, one.period.end)))
     return sorted(found)
 
 
@@ -130,17 +141,22 @@ def _cells(
     chosen: Sequence[definitions.Definition],
     feeds: Mapping[str, dict[str, Any]],
     stretches: Sequence[Stretch],
-    grain: Grain,
+    kind_of: _Kind,
 ) -> list[Figures]:
+    grain, rolling = kind_of
     by_name = {one.measure: one for one in chosen}
     halves = {one.measure: tuple(dict.fromkeys(half.feed for half in one.halves)) for one in chosen}
     sources = _Sources(current, grain)
     frames = _frames(session, current, chosen, feeds)
     failed = _failed(frames, chosen, grain)
+    nil = list(_nil(current, chosen, grain))
     tables = {feed: figures.figures(frame, chosen, feed=feed) for feed, frame in frames.items()}
     counted = tables.pop(COUNTED, None)
     cells: dict[tuple[str, str, str], tuple[datetime, Figures]] = {}
-    for kind, table in (("rows", _joined(tables)), ("counted", counted)):
+    computed = _joined(tables)
+    if computed is not None and rolling > 1:
+        computed = rolled(computed, [(one.measure, one.organisation, one.period) for one in nil], rolling)
+    for kind, table in (("rows", computed), ("counted", counted)):
         if table is None:
             continue
         for measure, organisation, period, strata, numerator, denominator, dates in _grouped(table).iter_rows():
@@ -148,17 +164,18 @@ def _cells(
             if kind == "counted":
                 behind = sources.counted(organisation, period)
             else:
-                behind = sources.behind(organisation, period, halves[measure])
+                behind = sources.behind(organisation, window(period, rolling), halves[measure])
             before = cells.get((measure, organisation, period))
             if before is None or behind.received >= before[0]:
                 figure = Figures(
                     measure, organisation, period, Period.parse(period).start, definition.version, strata, numerator,
                     denominator, dates, kind, behind.provisional, behind.versions,
-                    failed.get((measure, organisation, period), []) if kind == "rows" else [],
+                    [words for one in window(period, rolling) for words in failed.get((measure, organisation, one), ())]
+                    if kind == "rows" else [],
                 )  # fmt: skip
                 cells[measure, organisation, period] = (behind.received, figure)
-    for nil in _nil(current, chosen, grain):
-        cells.setdefault((nil.measure, nil.organisation, nil.period), (LONG_AGO, nil))
+    for one in nil:
+        cells.setdefault((one.measure, one.organisation, one.period), (LONG_AGO, one))
     inside = _Inside(stretches)
     return [figure for _, figure in cells.values() if inside(figure)]
 
@@ -184,17 +201,17 @@ class _Sources:
 
     def __init__(self, current: Sequence[_Current], grain: Grain) -> None:
         self._found: dict[tuple[str, str, str], list[_Current]] = defaultdict(list)
-        self._told: dict[tuple[str, str, Sequence[str]], _Behind] = {}
+        self._told: dict[tuple[str, tuple[str, ...], tuple[str, ...]], _Behind] = {}
         for one in current:
             for period in {one.period.text, *_covering(one.period, grain)}:
                 self._found[one.feed, one.organisation, period].append(one)
 
-    def behind(self, organisation: str, period: str, feeds: tuple[str, ...]) -> _Behind:
-        """Of the returns of these feeds that fall into the period."""
-        key = (organisation, period, feeds)
+    def behind(self, organisation: str, periods: tuple[str, ...], feeds: tuple[str, ...]) -> _Behind:
+        """Of the returns of these feeds that fall into the periods."""
+        key = (organisation, periods, feeds)
         if key not in self._told:
             self._told[key] = _Behind.of([
-                one for feed in feeds for one in self._found.get((feed, organisation, period), ())
+                one for period in periods for feed in feeds for one in self._found.get((feed, organisation, period), ())
             ])  # fmt: skip
         return self._told[key]
 

@@ -13,6 +13,7 @@ from services.measures.queries import cells, organisations
 from services.measures.queries.series import Question, draw_found, find, stated
 from services.measures.rules import disclosure
 from services.measures.rules.formula import formula, half
+from services.measures.rules.rolling import window
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
 
@@ -47,6 +48,7 @@ def explain(session: Session, question: Question, period: Period) -> dict[str, A
         "organisation": found.place.code,
         "organisation_name": found.place.name,
         "period": period.text,
+        "periods": list(window(period.text, found.definition.rolling)),
         "stratum": item["stratum"],
         "formula": formula(source),
         "numerator_counts": half(source["numerator"]),

@@ -62,6 +62,8 @@ def choose_for(definition: Definition, shown: Figures, *, asked: str | None = No
 
 
 def _best(definition: Definition, shown: Figures, dates: int) -> Choice:
+    if definition.rolling > 1:
+        return Choice("run", f"It is only drawn: {overlapping(definition)}.")
     if definition.numerator.kind == "dates" and dates > 1:
         return Choice("t", "The measure is of dates: the time between events is charted.")
     if len(shown.numerators) < FEWEST_FOR_LIMITS:
@@ -80,8 +82,18 @@ def _best(definition: Definition, shown: Figures, dates: int) -> Choice:
     return Choice("up" if large else "u", f"The measure is a rate{because if large else ''}.")
 
 
+def overlapping(definition: Definition) -> str:
+    """Why figures of rolling windows are drawn and not judged."""
+    return (
+        f"each figure is of {definition.rolling} periods and shares most of them with its neighbours, "
+        "so that neither limits nor runs would mean anything"
+    )
+
+
 def _impossible(chart: str, definition: Definition, shown: Figures, dates: int) -> str | None:
     """Why the figures cannot be drawn as that chart; None if they can."""
+    if definition.rolling > 1 and chart != "run":
+        return overlapping(definition)
     if chart in ("g", "t") and dates < 2:
         return "that needs the dates of at least two events"
     if chart in ("xbar", "s"):

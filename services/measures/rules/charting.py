@@ -48,6 +48,8 @@ def chart(
     goal = None if between or target is None else target
     fix_after, baseline_notice = baseline_points(definition, [] if between else [row["period"] for row in rows])
     answer = _answer(rows, definition, choice.chart, goal, steps, fix_after, ruleset or EVERY_CHART)
+    if definition.rolling > 1:
+        answer |= {"variation": "common_cause", "assurance": None, "runs": []}
     points = [_point(row, point, between) for row, point in zip(rows, answer["points"], strict=True)]
     resource: dict[str, Any] = {
         "measure": definition.measure,

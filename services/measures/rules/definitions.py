@@ -24,6 +24,9 @@ CHARTS = ("auto", "run", "xmr", "i", "mr", "ip", "p", "pp", "u", "up", "c", "g",
 _OF_THE_RETURN = ("reporting_period_start", "reporting_period_end")
 """Period columns that date the return; the others date the event."""
 
+MOST_TOGETHER = 24
+"""The most periods that a rolling figure may be of."""
+
 _FINENESS: Mapping[str, int] = {"day": 0, "week": 1, "month": 2, "quarter": 3, "year": 4, "financial_year": 4}
 
 
@@ -46,7 +49,10 @@ class Half:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Definition:
-    """A measure's definition (API.md) compiled against its feeds; `source` is the definition as it was written."""
+    """A measure's definition (API.md) compiled against its feeds; `source` is the definition as it was written.
+
+    `window` says when returns are due; `rolling` of how many periods together each figure is, mostly 1.
+    """
 
     measure: str
     version: str
@@ -63,6 +69,7 @@ class Definition:
     disclosure: str | None
     gates: tuple[Gate, ...]
     window: Window
+    rolling: int
     source: Mapping[str, Any]
 
     @classmethod
@@ -90,6 +97,7 @@ class Definition:
             disclosure=definition.get("disclosure"),
             gates=_gates(definition, feeds),
             window=Window.from_spec(feeds[definition["numerator"]["feed"]]),
+            rolling=_rolling(definition),
             source=definition,
         )
 
@@ -197,6 +205,18 @@ def _gates(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any]]
         if gate.feed not in read:
             raise InvalidDefinition(f"/quality/{number}/feed", f"the measure reads no rows of {gate.feed}")
     return found
+
+
+def _rolling(definition: Mapping[str, Any]) -> int:
+    """Of how many periods together each figure is."""
+    length = definition.get("rolling", 1)
+    if isinstance(length, bool) or not isinstance(length, int) or not 1 <= length <= MOST_TOGETHER:
+        raise InvalidDefinition("/rolling", f"give a whole number of periods from 1 to {MOST_TOGETHER}")
+    for name in ("numerator", "denominator"):
+        value = (definition.get(name) or {}).get("value", "count")
+        if length > 1 and value != "count" and "sum" not in value:
+            raise InvalidDefinition(f"/{name}/value", "rolling figures add up periods: count, or sum a field")
+    return length
 
 
 def _is_measure(measure: str) -> dict[str, str]:

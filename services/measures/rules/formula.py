@@ -23,11 +23,18 @@ _SAID: Mapping[str, Callable[[Any], str]] = {
 def formula(definition: Mapping[str, Any]) -> str:
     """The whole definition as one sentence."""
     numerator = half(definition["numerator"])
+    together = _together(definition)
     if not definition.get("denominator"):
-        return f"{numerator}."
+        return f"{numerator}{together}."
     multiplier = definition.get("multiplier") or 1
     times = f", times {multiplier:,g}" if multiplier != 1 else ""
-    return f"({numerator}) divided by ({half(definition['denominator'])}){times}."
+    return f"({numerator}) divided by ({half(definition['denominator'])}){times}{together}."
+
+
+def _together(definition: Mapping[str, Any]) -> str:
+    length = definition.get("rolling") or 1
+    grain = str(definition.get("period") or "month").replace("_", " ")
+    return f", over {length} {grain}s: the one named and the {length - 1} before it" if length > 1 else ""
 
 
 def half(part: Mapping[str, Any]) -> str:

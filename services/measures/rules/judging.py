@@ -63,6 +63,9 @@ def judged(tracks: Sequence[Track]) -> list[Judgement]:
         for number in filled
     ]
     found = dict(zip(filled, icons(series, ruleset=EVERY_CHART), strict=True))
+    for number, one in found.items():
+        if tracks[number].definition.rolling > 1:
+            found[number] = one._replace(variation="common_cause", rule=None, assurance=None)
     return [
         Judgement(chart, sum(value is not None for value in one.values), *one.last, found[number])
         if number in found

@@ -72,6 +72,8 @@ class Explanation(StatedOfMeasure):
     organisation: str
     organisation_name: str
     period: str
+    periods: list[str] = Field(description="What the figure is of, newest first: its period, and those before it too "
+                               "where the measure is rolling.")  # fmt: skip
     stratum: str = Field(description="Such as imd_quintile=1; empty for the whole.")
     formula: str = Field(description="How the figure is worked out, in words.")
     numerator_counts: str = Field(description="What the numerator counts, in words.")

@@ -15,6 +15,7 @@ IMPROVEMENTS = ("increase", "decrease", "neutral")
 CHARTS = ("xmr", "p", "pp", "u", "up", "c", "g", "t", "run")
 NEED_A_DENOMINATOR = ("p", "pp", "u", "up")
 NEED_DATES = ("g", "t")
+MOST_TOGETHER = 24
 DISCLOSURES = ("msds", "mhsds", "small-numbers", "none")
 STRATA: Mapping[str, tuple[str, ...]] = {
     "imd_quintile": ("imd_quintile", "imd_decile"),
@@ -27,7 +28,7 @@ STRATA: Mapping[str, tuple[str, ...]] = {
 NEEDED = ("id", "version", "name", "programme", "kind", "numerator", "multiplier", "unit", "period", "improvement")
 ALLOWED = {
     *NEEDED, "denominator", "why_it_matters", "chart", "strata", "minimum_denominator", "disclosure", "baseline",
-    "quality", "review", "examples", "notes", "source", "unverified", "facts", "status",
+    "rolling", "quality", "review", "examples", "notes", "source", "unverified", "facts", "status",
 }  # fmt: skip
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SHARE = re.compile(r"percent|proportion|per\b")
@@ -48,6 +49,7 @@ def problems(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any
     found += _strata(definition, feeds)
     found += _numbers(definition)
     found += _quality(definition, feeds)
+    found += _rolling(definition)
     found += _baseline(definition)
     found += _review(definition)
     found += _examples(definition, feeds)
@@ -174,6 +176,21 @@ def _quality(definition: Mapping[str, Any], feeds: Mapping[str, Mapping[str, Any
         for part in ("where", "meets"):
             if gate.get(part) is not None:
                 yield from conditions.problems(gate[part], fields, f"{pointer}/{part}")
+
+
+def _rolling(definition: Mapping[str, Any]) -> Iterator[Problem]:
+    length = definition.get("rolling")
+    if length is None:
+        return
+    if isinstance(length, bool) or not isinstance(length, int) or not 2 <= length <= MOST_TOGETHER:
+        yield "/rolling", f"give a whole number of periods from 2 to {MOST_TOGETHER}, or leave it out"
+    for name in ("numerator", "denominator"):
+        half = definition.get(name)
+        value = half.get("value", "count") if isinstance(half, Mapping) else "count"
+        if value != "count" and not (isinstance(value, Mapping) and "sum" in value):
+            yield f"/{name}/value", "rolling figures add up periods: count, or sum a field"
+    if definition.get("chart") not in (None, "run"):
+        yield "/chart", "windows overlap, and no control chart holds for figures that share rows: leave it out, or run"
 
 
 _GATE = {"feed", "where", "meets", "at_least", "says"}

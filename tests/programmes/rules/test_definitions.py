@@ -62,6 +62,13 @@ def test_the_definition_of_the_public_contract_is_accepted() -> None:
         ({"baseline": {"from": "2026-03", "to": "2025-04"}}, "/baseline/to", "ends before it begins"),
         ({"baseline": {"from": "April", "to": "2025-04"}}, "/baseline/from", "is not a period"),
         ({"target": 95}, "/target", "not part of a definition"),
+        ({"rolling": 1, "chart": "run"}, "/rolling", "from 2 to 24"),
+        ({"rolling": 3, "chart": "p"}, "/chart", "windows overlap"),
+        (
+            {"rolling": 3, "chart": "run", "numerator": half(value={"distinct": "delivery_method"})},
+            "/numerator/value",
+            "add up periods",
+        ),
         ({"denominator": None, "chart": "p"}, "/denominator", "a p chart divides by it: give a denominator"),
         ({"denominator": None, "chart": "run", "unit": "per 1,000 births"}, "/denominator", "is of something"),
     ],
