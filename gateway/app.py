@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 from fastapi import FastAPI
@@ -20,7 +21,7 @@ from gateway.access.roster import Roster
 from gateway.access.tokens import Tokens
 from gateway.conformance import api as conformance
 from gateway.conformance.checks import Ledger
-from gateway.counts import CountsWhileTheyCan, OwnCounts, SharedCounts
+from gateway.counts import CountsWhileTheyCan, OwnCounts
 from gateway.deprecations import DEPRECATED, Deprecation
 from gateway.door import Door
 from gateway.limits import Limits
@@ -43,6 +44,9 @@ from shared.messaging.counts import message_counts
 from shared.principal import Signer
 from shared.service import create_service
 
+if TYPE_CHECKING:
+    from gateway.shared_counts import SharedCounts
+
 ROSTER_SECONDS = 0.5  # a revocation is felt everywhere within this and a reading
 AUDIT_SECONDS = 0.1
 LIVE_SECONDS = 0.2
@@ -63,7 +67,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         seconds=settings.token_seconds,
         more_keys=settings.more_token_keys,
     )
-    shared = SharedCounts(settings.limits_url.get_secret_value()) if settings.limits_url else None
+    shared = _shared_counts(settings)
     limits = Limits(
         CountsWhileTheyCan(shared, OwnCounts()) if shared else OwnCounts(),
         client=settings.requests_per_minute,
@@ -143,6 +147,14 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
     app.state.client_keys, app.state.fetching = ClientKeys(from_outside), fetching
     app.state.hashing = anyio.CapacityLimiter(access.HASHING_AT_ONCE)
     return app
+
+
+def _shared_counts(settings: GatewaySettings) -> "SharedCounts | None":
+    if not settings.limits_url:
+        return None
+    from gateway.shared_counts import SharedCounts
+
+    return SharedCounts(settings.limits_url.get_secret_value())
 
 
 async def repeat(work: Callable[[], Awaitable[None]], *, every: float, until: asyncio.Event) -> None:

@@ -6,19 +6,14 @@ counts for itself: a limit keeps one caller from crowding out the others, and no
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
-from limits.aio.storage import RedisStorage
-from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
 
 from gateway.breaker import Breaker
 
 WINDOW = 60
 MOST = 50_000  # callers remembered
-PATIENCE = 0.25  # seconds for a word with the shared counts
-ROUNDING = 0.5  # seconds by which what Redis says of a window's end may be short
 log = structlog.get_logger()
 Clock = Callable[[], float]
 
@@ -28,6 +23,10 @@ class Counted(NamedTuple):
 
     total: int
     left: float
+
+
+class CountsAway(Exception):
+    """It cannot be counted there just now, and why."""
 
 
 class Counts(Protocol):
@@ -49,6 +48,8 @@ class OwnCounts:
         now = self._clock()
         total, ends = self._windows.get(key, (0, 0.0))
         if ends <= now:
+            if not amount:  # whoever only looks leaves nothing behind
+                return Counted(0, WINDOW)
             self._make_room(now)
             total, ends = 0, now + WINDOW
         self._windows[key] = (total + amount, ends)
@@ -62,36 +63,6 @@ class OwnCounts:
         self._tidy_at = now + WINDOW
 
 
-class SharedCounts:
-    """Counts in Redis or Valkey: `redis://host:6379`, `rediss://...`. One word with it for each count, usually."""
-
-    def __init__(self, url: str, *, clock: Clock = time.monotonic) -> None:
-        self._pool = ConnectionPool.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
-        pool: dict[str, Any] = {"connection_pool": self._pool}
-        self._storage = RedisStorage(
-            "async+redis://", wrap_exceptions=True, implementation="redispy", key_prefix="psip", **pool
-        )
-        self._clock = clock
-        self._ends: dict[str, float] = {}
-
-    async def add(self, key: str, amount: int) -> Counted:
-        """Raises StorageError where it is away."""
-        total = await (self._storage.incr(key, WINDOW, amount) if amount else self._storage.get(key))
-        if not total:
-            return Counted(0, WINDOW)
-        now = self._clock()
-        ends = self._ends.get(key, 0.0)
-        if ends <= now or total == amount:  # another window than the one we know
-            ends = self._ends[key] = now + await self._storage.get_expiry(key) - time.time() + ROUNDING
-            if len(self._ends) > MOST:
-                self._ends.clear()
-        return Counted(total, ends - now)
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._pool.aclose()
-
-
 class CountsWhileTheyCan:
     """Shared counts, and our own while those are away."""
 
@@ -103,9 +74,9 @@ class CountsWhileTheyCan:
         if self._breaker.may_ask(self._clock()):
             try:
                 counted = await self._shared.add(key, amount)
-            except (StorageError, OSError) as error:
+            except CountsAway as error:
                 self._breaker.failed(self._clock())
-                log.warning("shared counts are away; this replica counts for itself", error=type(error).__name__)
+                log.warning("shared counts are away; this replica counts for itself", error=str(error))
             else:
                 self._breaker.succeeded()
                 return counted

@@ -32,6 +32,7 @@ from shared.problems import Forbidden, NotFound, Problem
 REFUSALS = frozenset({401, 403, 429})
 PRINCIPAL = HEADER.lower().encode()
 _CELLS = CELLS.encode()
+LONGEST_ADDRESS = 64  # a proxy that is believed may say anything
 NO_ALLOWANCE = Allowance([], None)
 
 
@@ -86,7 +87,7 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope["client"][0] if scope["client"] else ""
+        address = scope["client"][0][:LONGEST_ADDRESS] if scope["client"] else ""
         try:
             visit = await self._admit(scope, address)
         except Refusal as refusal:

@@ -9,9 +9,9 @@ from contextlib import closing, contextmanager
 import orjson
 import pytest
 from joserfc.jwk import ECKey
-from limits.errors import StorageError
 
-from gateway.counts import WINDOW, Counted, CountsWhileTheyCan, OwnCounts, SharedCounts
+from gateway.counts import WINDOW, Counted, CountsAway, CountsWhileTheyCan, OwnCounts
+from gateway.shared_counts import SharedCounts
 from tests.gateway.conftest import listening
 
 SERVER = shutil.which("valkey-server") or shutil.which("redis-server")
@@ -48,6 +48,8 @@ def test_a_window_begins_with_the_first_and_ends_a_minute_later(clock):
 def test_to_look_counts_nothing(clock):
     counts = OwnCounts(clock=clock)
     assert [one.total for one in added(counts, 0, 5, 0, 0)] == [0, 5, 5, 5]
+    added(counts, 0, key="somebody else")
+    assert list(counts._windows) == ["a"]
 
 
 def test_one_key_does_not_count_for_another(clock):
@@ -82,7 +84,7 @@ class Shared:
     async def add(self, key, amount):
         self.asked += 1
         if self.away:
-            raise StorageError(OSError())
+            raise CountsAway("nobody there")
         return Counted(1000 + amount, 7.0)
 
 
