@@ -50,7 +50,7 @@ UPLOADS = 2
 GOALS = {1: None, 16: 0.40, 64: 0.30}
 UPLOAD_GOAL = 0.80
 BODY = orjson.dumps({"points": [{"period": f"2026-{month:02d}", "value": month / 7} for month in range(1, 61)]})
-
+CELLS = {"X-PSIP-Cells": "60"}
 
 Ways = dict[str, tuple[str, Callable[[], str]]]
 
@@ -81,6 +81,7 @@ def gateway_settings(url: str, private: str, service: int, door: int) -> dict[st
         "public_url": f"http://127.0.0.1:{door}",
         "requests_per_minute": 10_000_000,
         "anonymous_per_minute": 10_000_000,
+        "cells_per_minute": 1_000_000_000,
     }
 
 
@@ -179,11 +180,11 @@ def service(settings: ServiceSettings) -> FastAPI:
 
     @router.get("/v1/charts/{measure}/{organisation}")
     async def ready(measure: str, organisation: str, caller: may_read) -> Response:
-        return Response(BODY, media_type="application/json")
+        return Response(BODY, media_type="application/json", headers=CELLS)
 
     @router.get("/v1/funnels/{measure}")
     def plain(measure: str, caller: may_read) -> Response:
-        return Response(BODY, media_type="application/json")
+        return Response(BODY, media_type="application/json", headers=CELLS)
 
     @router.post("/v1/submissions")
     async def submit(request: Request, caller: may_write, keep: bool = True) -> dict[str, str]:
