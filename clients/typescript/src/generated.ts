@@ -3079,6 +3079,34 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * DraftListed
+         * @description A definition that is being worked on.
+         */
+        DraftListed: {
+            /** Id */
+            id: string;
+            /** Version */
+            version: string;
+            /**
+             * Status
+             * @constant
+             */
+            status: "draft";
+            /** Organisation */
+            organisation: string;
+            /** Authors */
+            authors: string[];
+            /** Revision */
+            revision: number;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Driver
          * @description What an aim is reached by.
          */
@@ -3478,6 +3506,11 @@ export interface components {
             organisation_name: string;
             /** Period */
             period: string;
+            /**
+             * Periods
+             * @description What the figure is of, newest first: its period, and those before it too where the measure is rolling.
+             */
+            periods: string[];
             /**
              * Stratum
              * @description Such as imd_quintile=1; empty for the whole.
@@ -4454,7 +4487,7 @@ export interface components {
         };
         /**
          * Measures
-         * @description A page of measures.
+         * @description A page of measures; of drafts, where those were asked for.
          */
         Measures: {
             /** As Of */
@@ -4467,7 +4500,7 @@ export interface components {
              */
             next_cursor: string | null;
             /** Items */
-            items: components["schemas"]["Entry"][];
+            items: (components["schemas"]["Entry"] | components["schemas"]["DraftListed"])[];
         } & {
             [key: string]: unknown;
         };
@@ -5357,7 +5390,7 @@ export interface components {
         };
         /**
          * Draft
-         * @description A definition that is being worked on.
+         * @description A definition that is being worked on, by itself.
          */
         ProgrammesDraft: {
             /** As Of */
@@ -11400,6 +11433,9 @@ export interface operations {
                      *       "organisation": "RGT",
                      *       "organisation_name": "Cambridge University Hospitals NHS Foundation Trust",
                      *       "period": "2026-09",
+                     *       "periods": [
+                     *         "2026-09"
+                     *       ],
                      *       "stratum": "",
                      *       "formula": "(number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled and gestation_length_at_birth is from 168 to 258) divided by (number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled), times 100.",
                      *       "numerator_counts": "number of rows of births where pregnancy_outcome is one of 01, 02, 03, 04 and gestation_length_at_birth is filled and gestation_length_at_birth is from 168 to 258",
