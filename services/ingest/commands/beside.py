@@ -1,6 +1,6 @@
 """What is done with one block while the next is being read and judged.
 
-The work goes on in its order on a thread of its own, so that a large file has the use of two cores; no more than a few
+The work goes on in its order on a thread of its own, so that a large file has the use of two cores; no more than two
 pieces of it are in hand at a time.
 """
 
@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 _FEW = 2_000  # rows that take less time than starting a thread
-_IN_HAND = 4
+_IN_HAND = 1  # besides the one that is being done: more would only wait, in memory
 
 
 class Beside:

@@ -25,7 +25,7 @@ from services.ingest.rules.rows import with_columns_of, without_blank_columns
 
 PLACE = (ORGANISATION, PERIOD)
 Place = tuple[str, str]
-_LARGE = 120_000
+_LARGE = 50_000
 _MANY = 2_000
 _BUCKETS = 256
 _BUCKET = (pl.col(ORGANISATION).hash(7) ^ pl.col(PERIOD).hash(8)) % _BUCKETS
@@ -92,7 +92,7 @@ class Sorter:
         self._frames.append(without_blank_columns(accepted, needed=(*PLACE, LINE)))
         self._held += accepted.height
         if self._held > _LARGE:
-            self._deal()
+            self._deal(keeping=_LARGE // 2)
 
     def returns(self) -> list[Place]:
         """The organisation and period of every return there are rows for, in order."""
@@ -140,14 +140,20 @@ class Sorter:
             rows += self._sizes[bucket]
         yield together
 
-    def _deal(self) -> None:
+    def _deal(self, *, keeping: int = 0) -> None:
+        """Pack and deal the rows in hand; of those that are not packed so many may stay until there are more."""
         if not self._frames:
             return
         rows = self._together(self._frames)
-        self._frames.clear()
-        self._held = 0
         left = rows if self._feed is None else self._without_many(rows, self._feed)
-        dealt = left.with_columns(_BUCKET.alias("_bucket")).partition_by("_bucket", as_dict=True, include_key=False)
+        self._frames = [left] if 0 < left.height <= keeping else []
+        self._held = sum(one.height for one in self._frames)
+        if left.height > self._held:
+            self._dealt.update(left.select(PLACE).unique().iter_rows() if self._feed is not None else ())
+            self._put_into_buckets(left)
+
+    def _put_into_buckets(self, rows: pl.DataFrame) -> None:
+        dealt = rows.with_columns(_BUCKET.alias("_bucket")).partition_by("_bucket", as_dict=True, include_key=False)
         for (bucket,), some in dealt.items():
             self._buckets.setdefault(int(bucket), []).append(self._pieces.add(_resting(some)))
             self._sizes[int(bucket)] += some.height
@@ -156,15 +162,13 @@ class Sorter:
         """Pack the rows of returns that have many; the others. A return is either packed or dealt, never both."""
         sizes = {(organisation, period): size for organisation, period, size in rows.group_by(PLACE).len().iter_rows()}
         many = {place for place, size in sizes.items() if size >= _MANY or place in self._packs} - self._dealt
-        left = rows.clear()
-        if len(many) < len(sizes):
-            self._dealt.update(sizes.keys() - many)
-            places = pl.DataFrame(list(many), schema=dict.fromkeys(PLACE, pl.String), orient="row")
-            left = rows.join(places, on=PLACE, how="anti", maintain_order="left")
-            rows = rows.join(places, on=PLACE, how="semi", maintain_order="left")
-        for (organisation, period), some in rows.group_by(PLACE, maintain_order=True):  # one at a time in memory
+        for organisation, period in sorted(many):  # one at a time: grouped, all would be in memory twice
+            some = rows.filter(pl.col(ORGANISATION) == organisation, pl.col(PERIOD) == period)
             self._packs.setdefault((organisation, period), []).append(self._pack(some.drop(PLACE), feed))
-        return left
+        if len(many) == len(sizes):
+            return rows.clear()
+        places = pl.DataFrame(list(many), schema=dict.fromkeys(PLACE, pl.String), orient="row")
+        return rows.join(places, on=PLACE, how="anti", maintain_order="left")
 
     def _pack(self, rows: pl.DataFrame, feed: Feed) -> Pack:
         numbers = tuple(self._pieces.add(part) for part in row_form.parts(rows.drop(LINE)))

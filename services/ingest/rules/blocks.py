@@ -76,7 +76,7 @@ def column_names(header: Sequence[str]) -> list[str]:
 
 
 def portions(one: Block) -> Iterator[Block]:
-    """The block in pieces of at most 100,000 rows: four megabytes of the shortest rows would be a million of them."""
+    """The block in pieces of at most 100,000 rows: two megabytes of the shortest rows would be half a million."""
     if one.frame.height <= _MOST_ROWS:
         yield one
         return

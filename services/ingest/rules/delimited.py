@@ -1,4 +1,4 @@
-"""CSV, as it comes from hospitals and spreadsheets, in blocks of about 4 MB cut at the ends of records.
+"""CSV, as it comes from hospitals and spreadsheets, in blocks of about 2 MB cut at the ends of records.
 
 Well-formed blocks go to polars as they are. Where a quotation mark stands inside an unquoted cell the rest of the
 file is read by the standard library's more patient reader, with the same result for what is well formed.
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.rules.blocks import LINE, Block, block, column_names
-from services.ingest.rules.encodings import BLOCK, as_text, mended
+from services.ingest.rules.encodings import LONGEST_ROW, as_text, mended
 from services.ingest.rules.faults import WITHHELD, Unreadable, faults, of_the_file
 from services.ingest.rules.identity import found_in, identifiable
 
@@ -128,7 +128,7 @@ class _Reader:
             if cut:
                 yield self._block(data[:cut])
             held = data[cut:]
-            if len(held) > BLOCK:
+            if len(held) > LONGEST_ROW:
                 raise Unreadable("row-too-long", "This row has no end within 4 MB.", line=self.line)
         if held.strip(b"\r\n"):
             yield from self._last(held)
@@ -257,7 +257,7 @@ class _PatientLines:
         for piece in pieces:
             *whole, held = (held + piece).split(b"\n")
             yield from (line + b"\n" for line in whole)
-            if len(held) > BLOCK:
+            if len(held) > LONGEST_ROW:
                 raise Unreadable("row-too-long", "A line is longer than 4 MB.")
         if held:
             yield held

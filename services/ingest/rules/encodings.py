@@ -6,7 +6,8 @@ from itertools import chain
 
 from services.ingest.rules.faults import Unreadable
 
-BLOCK = 4 * 1024 * 1024
+LONGEST_ROW = 4 * 1024 * 1024
+_PIECE = 2 * 1024 * 1024  # larger ones are read a little faster and take more memory by far
 
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _MAGIC = {
@@ -19,7 +20,7 @@ _MAGIC = {
 }
 
 
-def rechunked(chunks: Iterator[bytes], size: int = BLOCK) -> Iterator[bytes]:
+def rechunked(chunks: Iterator[bytes], size: int = _PIECE) -> Iterator[bytes]:
     """The same bytes in pieces of exactly `size` (the last may be shorter), whatever pieces they came in."""
     held = bytearray()
     for chunk in chunks:
@@ -32,7 +33,7 @@ def rechunked(chunks: Iterator[bytes], size: int = BLOCK) -> Iterator[bytes]:
 
 
 def as_text(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], str]:
-    """Pieces of 4 MB without byte-order mark, and the encoding: `utf-8` (or what looks like it) or `utf-16`.
+    """Pieces of 2 MB without byte-order mark, and the encoding: `utf-8` (or what looks like it) or `utf-16`.
 
     Raises Unreadable: `empty-file`, `wrong-format` (a known binary format), `not-text` (NUL bytes).
     """

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.rules.blocks import Block, block, column_names, without_nul
-from services.ingest.rules.encodings import BLOCK, as_text
+from services.ingest.rules.encodings import LONGEST_ROW, as_text
 from services.ingest.rules.faults import Unreadable, faults
 from services.ingest.rules.identity import found_in
 
@@ -43,7 +43,7 @@ def _only(pieces: Iterable[bytes]) -> object:
     data = b""
     for piece in pieces:
         data += piece
-        if len(data) > BLOCK:
+        if len(data) > LONGEST_ROW:
             raise Unreadable("row-too-long", "One object is longer than 4 MB.", line=1)
     return _decoded(data, 1)
 
@@ -62,7 +62,7 @@ def _elements(pieces: Iterator[bytes]) -> Iterator[list[Any]]:
             data = data[cut + 1 :] if ended else data[cut:]
         if ended and data.strip(_SPACE):
             raise Unreadable("not-json", "Something follows the end of the array.", line=count)
-        if len(data) > BLOCK:
+        if len(data) > LONGEST_ROW:
             raise Unreadable("row-too-long", "This row has no end within 4 MB.", line=count + 1)
         held = data
     if not ended:
@@ -142,7 +142,7 @@ def _whole_lines(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, bool]]:
             yield data[:cut], False
             line += data.count(b"\n")
         held = data[cut:]
-        if len(held) > BLOCK:
+        if len(held) > LONGEST_ROW:
             raise Unreadable("row-too-long", "This line has no end within 4 MB.", line=line)
     if held.strip(_SPACE):
         yield held, True

@@ -213,7 +213,7 @@ def test_well_formed_csv_of_any_cells_is_read_back_whatever_the_blocks_and_chunk
     quoted = [tuple('"' + one.replace('"', '""') + '"' for one in row) for row in table]
     data = ("a,b\n" + "".join(",".join(row) + "\n" for row in quoted)).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "BLOCK", block)
+        patch.setattr(delimited, "LONGEST_ROW", block)
         patch.setattr(encodings.rechunked, "__defaults__", (block,))
         blocks = read(data, chunk=chunk) if any(any(row) for row in table) else []
 
