@@ -31,10 +31,10 @@ def test_rows_come_back_as_they_were(rows, births, count, kind):
 
     assert content_type == kind
     back = unpacked(content_type, parts, births)
-    if count:
-        assert back.equals(rows.head(count))
-    else:
-        assert back.is_empty()
+    said = rows.head(count)
+    if kind == PARQUET:  # blank columns are left out
+        said = said.select(name for name in said.columns if said[name].null_count() < count)
+    assert back.equals(said) if count else back.is_empty()
 
 
 def test_many_rows_go_in_parts_below_the_limit(births):
