@@ -9,8 +9,9 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 OdsCode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=40)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 OrganisationKind = Literal[
-    "national", "region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice"
-]
+    "national", "region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice",
+    "provider_group", "peer_group",
+]  # fmt: skip
 MeasureKind = Literal["process", "outcome", "balancing", "data-quality"]
 MeasureStatus = Literal["live", "retired", "draft"]
 ProgrammeStatus = Literal["active", "closed"]

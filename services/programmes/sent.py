@@ -16,7 +16,7 @@ from shared.contracts.programmes import Name as NameOf
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
 Number: TypeAlias = int | float
-HierarchyName = Literal["region", "icb", "system", "psc", "provider", "national"]
+HierarchyName = Literal["region", "icb", "system", "psc", "provider", "national", "group", "peer"]
 
 ADDED = frozenset(
     ("recorded_at", "superseded_at", "changed_at", "recorded_by", "checked_by", "authors", "revision", "as_of")
@@ -233,7 +233,10 @@ class OrganisationSent(Document):
     code: Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9_-]{2,16}$")]
     name: Name
     names: list[NameSent] = Field(default=[], description="All its names with their days, the last of them `name`.")
-    kind: Literal["region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice"]
+    kind: Literal[
+        "region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice", "provider_group",
+        "peer_group",
+    ]  # fmt: skip
     identifiers: dict[str, str] = {}
     opened: Day | None = None
     closed: Day | None = Field(default=None, description="Its last day, if it has closed.")

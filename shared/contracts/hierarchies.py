@@ -5,7 +5,8 @@ the parent in the first of the hierarchies it `INHERITS` through in which it has
 place in each hierarchy at most, and a total over members counts each of them once. A safety-collaborative footprint
 is a list of organisations, not a roll-up of ICBs: a trust that is listed lies where it is listed, wherever its ICB
 lies; a care home that nobody listed lies where its ICB does. The ICB that published files name for a trust is that of
-its registered address; where it works in another, `system` says so, and figures and footprints follow that.
+its registered address; where it works in another, `system` says so, and figures and footprints follow that. Groups of
+providers and groups of peers hold whom somebody has put in them, with their sites, and nothing lies in them by itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,13 +18,22 @@ INHERITS: Mapping[str, tuple[str, ...]] = {
     "region": ("system", "icb", "provider"),
     "psc": ("system", "icb", "provider"),
     "national": ("region", "system", "icb", "psc", "provider"),
+    "group": ("provider",),
+    "peer": ("provider",),
 }
 """For each hierarchy, through which others a place in it is inherited, in the order in which they are asked."""
 
 STANDS_FOR: Mapping[str, str] = {"system": "icb"}
 """Whose parent in the second is its place in the first, where it has no other."""
 
-HIERARCHY_OF: Mapping[str, str] = {"national": "national", "region": "region", "icb": "system", "hin": "psc"}
+HIERARCHY_OF: Mapping[str, str] = {
+    "national": "national",
+    "region": "region",
+    "icb": "system",
+    "hin": "psc",
+    "provider_group": "group",
+    "peer_group": "peer",
+}
 """The hierarchy at whose top an organisation of a kind stands; those of other kinds hold their own sites."""
 
 LIES_BY = ("provider", *HIERARCHY_OF.values())

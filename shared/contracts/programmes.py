@@ -11,8 +11,9 @@ from shared.contracts.event import Event, Instant, Topic
 class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """`parent` held the organisation in `hierarchy` from `start` until the day before `end` (open if absent).
 
-    `hierarchy` is `region`, `icb` (commissioning), `psc` (safety-collaborative footprint), `provider` (site or home
-    to its provider) or `national` (to `ENGLAND`). `recorded_at` is when the platform learned it.
+    `hierarchy` is `region`, `icb` (commissioning), `system` (the ICB it works in, where that is another), `psc`
+    (safety-collaborative footprint), `provider` (site or home to its provider), `group` (of providers), `peer` (a group
+    of peers) or `national` (to `ENGLAND`). `recorded_at` is when the platform learned it.
     """
 
     parent: str

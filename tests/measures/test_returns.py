@@ -306,3 +306,24 @@ def test_overlapping_windows_are_drawn_and_never_judged(measures: Measures) -> N
     assert any("each figure is of 3 periods" in one for one in told["notices"])
     with measures.database.session() as session:
         assert session.execute(text("select count(*) from signal")).scalar_one() == 0
+
+
+def test_a_group_of_peers_adds_up_whom_somebody_put_in_it_wherever_they_lie(measures: Measures) -> None:
+    set_up(
+        measures,
+        *(an_organisation(code, kind="icb") for code in ("QUE", "QOP")),
+        an_organisation("TEACHING", kind="peer_group"),
+        an_organisation("RGT", within={"QUE": ("icb", None, None), "TEACHING": ("peer", None, None)}),
+        an_organisation("RGN", within={"QUE": ("icb", None, None)}),
+        an_organisation("RM3", within={"QOP": ("icb", None, None), "TEACHING": ("peer", "2026-02-01", None)}),
+        an_organisation("RM301", kind="site", within={"RM3": ("provider", None, None)}),
+    )
+    for month in ("2026-01", "2026-02"):
+        for number, code in enumerate(("RGT", "RGN", "RM3", "RM301"), 1):
+            rows = some_births(preterm=5 * number, term=0, month=month)
+            measures.hear(a_return(rows, organisation=code, period=month))
+
+    assert [one[:3] for one in figures(measures.ask(series, organisation="TEACHING"))] == [
+        ("2026-01", 5, 5), ("2026-02", 5 + 15 + 20, 5 + 15 + 20),
+    ]  # fmt: skip
+    assert [one[:2] for one in figures(measures.ask(series, organisation="QUE"))] == [("2026-01", 15), ("2026-02", 15)]

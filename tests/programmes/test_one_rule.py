@@ -43,12 +43,21 @@ def a_world(number: int) -> list[Organisation]:
     chance = random.Random(number)
     codes = {kind: [f"{letter}{number:02}{n}" for n in range(count)] for kind, letter, count in
              (("region", "Y", 2), ("icb", "Q", 3), ("hin", "H", 2), ("trust", "R", 4), ("site", "S", 4),
-              ("care_home", "V", 6))}  # fmt: skip
+              ("care_home", "V", 6), ("provider_group", "G", 2), ("peer_group", "P", 2))}  # fmt: skip
     above = {
         "region": (("national", ["ENGLAND"]),),
         "hin": (("national", ["ENGLAND"]),),
         "icb": (("region", codes["region"]), ("psc", codes["hin"])),
-        "trust": (("icb", codes["icb"]), ("system", codes["icb"]), ("psc", codes["hin"]), ("region", codes["region"])),
+        "trust": (
+            ("icb", codes["icb"]),
+            ("system", codes["icb"]),
+            ("psc", codes["hin"]),
+            ("region", codes["region"]),
+            ("group", codes["provider_group"]),
+            ("peer", codes["peer_group"]),
+        ),
+        "provider_group": (),
+        "peer_group": (("national", ["ENGLAND"]),),
         "site": (("provider", codes["trust"]), ("icb", codes["icb"]), ("psc", codes["hin"])),
         "care_home": (("icb", codes["icb"]), ("psc", codes["hin"]), ("provider", codes["trust"])),
     }

@@ -3187,7 +3187,7 @@ export interface components {
              * Hierarchy
              * @enum {string}
              */
-            hierarchy: "region" | "icb" | "system" | "psc" | "provider" | "national";
+            hierarchy: "region" | "icb" | "system" | "psc" | "provider" | "national" | "group" | "peer";
             /** Start */
             start?: string | null;
             /** End */
@@ -4950,7 +4950,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice";
+            kind: "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice" | "provider_group" | "peer_group";
             /**
              * Identifiers
              * @default {}
@@ -8412,6 +8412,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
+                /** @description By default what Accept asks for. */
+                format?: ("json" | "csv" | "parquet") | null;
             };
             header?: {
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
@@ -8434,10 +8436,19 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example feed,organisation,name,period,opens,due,final_due,status,days_late,first_received_at,version,version_status
+                     *     births,RGT,Cambridge University Hospitals NHS Foundation Trust,2026-08,2026-09-01,2026-09-30,2026-10-31,late,54,2026-11-23T14:27:08.794692+00:00,1,final
+                     *     births,RGT,Cambridge University Hospitals NHS Foundation Trust,2026-09,2026-10-01,2026-10-31,2026-11-30,late,23,2026-11-23T14:27:08.794692+00:00,1,provisional
+                     */
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     /**
                      * @example {
                      *       "items": [
@@ -8488,6 +8499,8 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10285,6 +10298,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
+                /** @description By default what Accept asks for. */
+                format?: ("json" | "csv" | "parquet") | null;
             };
             header?: {
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
@@ -10307,10 +10322,19 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example feed,organisation,name,period,opens,due,final_due,status,days_late,first_received_at,version,version_status
+                     *     births,RAJ,Mid and South Essex NHS Foundation Trust,2026-09,2026-10-01,2026-10-31,2026-11-30,late,23,2026-11-23T14:27:11.388100+00:00,1,provisional
+                     *     births,RC9,Bedfordshire Hospitals NHS Foundation Trust,2026-09,2026-10-01,2026-10-31,2026-11-30,late,23,2026-11-23T14:27:12.014883+00:00,1,provisional
+                     */
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     /**
                      * @example {
                      *       "as_of": "2026-11-23T14:27:18.599022+00:00",
@@ -10375,6 +10399,8 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -13388,7 +13414,7 @@ export interface operations {
             query?: {
                 /** @description By default the newest with figures. */
                 period?: string | null;
-                /** @description The kind of organisation: region, icb, hin, trust, site, care_home_provider, care_home, practice. */
+                /** @description The kind of organisation: region, icb, hin, trust, site, care_home_provider, care_home, practice, provider_group, peer_group. */
                 level?: string;
                 /** @description All that lie within this organisation. */
                 within?: string | null;
@@ -16887,7 +16913,7 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
                 /** @description Only organisations of this kind. */
-                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice") | null;
+                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice" | "provider_group" | "peer_group") | null;
                 /** @description Only those that lay within this organisation. */
                 within?: string | null;
                 /** @description Beginnings of words, or a code. */
@@ -17993,9 +18019,9 @@ export interface operations {
                 /** @description What the registry knew at this instant (with an offset); what it knows now if left out. */
                 known_at?: string | null;
                 /** @description Only organisations of this kind. */
-                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice") | null;
+                kind?: ("national" | "region" | "icb" | "hin" | "trust" | "site" | "care_home_provider" | "care_home" | "practice" | "provider_group" | "peer_group") | null;
                 /** @description By this hierarchy: icb is where published files place a trust. */
-                hierarchy?: ("region" | "icb" | "system" | "psc" | "provider" | "national") | null;
+                hierarchy?: ("region" | "icb" | "system" | "psc" | "provider" | "national" | "group" | "peer") | null;
                 /** @description How many items a page holds. */
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
@@ -21643,6 +21669,8 @@ export interface operations {
                 known_at?: string | null;
                 /** @description Who lies within an organisation: as it was at the end of the period, or as it is now. */
                 org_basis?: "as_was" | "as_is_now";
+                /** @description By default what Accept asks for. */
+                format?: ("json" | "csv" | "parquet") | null;
             };
             header?: {
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
@@ -21665,9 +21693,17 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example feed,organisation,name,period,opens,due,final_due,status,days_late,first_received_at,version,version_status,sentence
+                     *     births,RAJ,Mid and South Essex NHS Foundation Trust,2026-09,2026-10-01,2026-10-31,2026-11-30,missing,23,,,,Mid and South Essex NHS Foundation Trust: Births for 2026-09 was due on Saturday 31 October 2026.
+                     */
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     /**
                      * @example {
                      *       "items": [
@@ -21705,6 +21741,8 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -21822,6 +21860,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the page before; leave out for the first. */
                 cursor?: string | null;
+                /** @description By default what Accept asks for. */
+                format?: ("json" | "csv" | "parquet") | null;
             };
             header?: {
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
@@ -21844,10 +21884,19 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     Link: components["headers"]["Link"];
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example id,feed,organisation,period,version,current,status,kind,rows,submission,extracted_at,received_at,withdrawn_at
+                     *     01a208cd-b4c4-7501-b5bc-5f7da9e5aaf1,births,RGT,2023-11,1,true,final,rows,436,01a208cd-b3a1-71ef-a096-13d170af3621,2024-01-09T00:00:00+00:00,2026-11-23T14:27:08.307746+00:00,
+                     *     01a208cd-b4c4-79e6-8b55-c34cc6582071,births,RGT,2023-12,1,true,final,rows,442,01a208cd-b3a1-71ef-a096-13d170af3621,2024-02-09T00:00:00+00:00,2026-11-23T14:27:08.307746+00:00,
+                     */
+                    "text/csv": string;
+                    "application/vnd.apache.parquet": string;
                     /**
                      * @example {
                      *       "items": [
@@ -21900,6 +21949,8 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
+                    "X-As-Of": components["headers"]["X-As-Of"];
+                    "X-Data-Version": components["headers"]["X-Data-Version"];
                     [name: string]: unknown;
                 };
                 content?: never;

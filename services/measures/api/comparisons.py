@@ -26,7 +26,8 @@ from shared.db import Session
 from shared.problems import InvalidRequest, problems
 
 router = APIRouter(tags=["Measures"])
-KINDS = ("region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice")
+KINDS = ("region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice",
+         "provider_group", "peer_group")  # fmt: skip
 
 
 @router.get(

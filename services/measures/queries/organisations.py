@@ -19,7 +19,8 @@ Basis = Literal["as_was", "as_is_now"]
 
 _COLUMNS = select(Organisation.code, Organisation.name, Organisation.kind)
 _CURRENT = _COLUMNS.where(Organisation.known(None))
-_NEARNESS = {"trust": 1, "care_home_provider": 1, "icb": 2, "hin": 3, "region": 4, "national": 5}
+_NEARNESS = {"trust": 1, "care_home_provider": 1, "provider_group": 2, "peer_group": 2, "icb": 3, "hin": 4, "region": 5,
+             "national": 6}  # fmt: skip
 ENGLAND = "ENGLAND"
 AGGREGATES = frozenset(HIERARCHY_OF) | {"care_home_provider"}
 

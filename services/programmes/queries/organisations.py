@@ -26,7 +26,7 @@ def code_of(hierarchy: Hierarchy, identifier: str) -> str:
     return code
 
 
-_SHOWN = ("provider", "icb", "system", "psc", "region")
+_SHOWN = ("provider", "group", "peer", "icb", "system", "psc", "region")
 
 
 def one(

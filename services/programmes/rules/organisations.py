@@ -169,6 +169,8 @@ PARENT_KINDS: Mapping[str, str] = {
     "region": "region",
     "psc": "hin",
     "national": "national",
+    "group": "provider_group",
+    "peer": "peer_group",
 }
 """The kind of organisation that stands at the top of an edge; a provider may be of any kind."""
 
