@@ -184,6 +184,8 @@ def told(seen: list[tuple[float, float]], load: Load) -> int:
     half = [one for one in seen if one[0] >= whole / 2]
     slope = statistics.linear_regression(*zip(*half, strict=True)).slope * 3600
     print(f"{whole / 60:.1f} minutes: {sum(load.done.values())} answers; {dict(sorted(load.done.items()))}")
+    minutes = [statistics.median(held for at, held in seen if at // 60 == one) for one in range(int(whole // 60) + 1)]
+    print(f"by minute: {' '.join(f'{one:.0f}' for one in minutes)} MB")
     print(f"memory {start:.0f} MB at the start, {middle:.0f} MB in the middle, {end:.0f} MB at the end")
     print(f"in the second half {end / middle - 1:+.1%} (goal: at most {ALLOWED:+.0%}), {slope:+.0f} MB an hour")
     if load.failed:
