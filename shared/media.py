@@ -17,6 +17,11 @@ _SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+def tables(model: Any) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route whose good answer is JSON of this shape, or its items as CSV or Parquet."""
+    return {200: {"model": model, "content": {CSV: {"schema": dict(_TEXT)}, PARQUET: {"schema": dict(_BYTES)}}}}
+
+
 def sent_as(*media_types: str) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route whose good answer is of these media types, and not one that has a model.
 

@@ -1,8 +1,10 @@
 """What is due, who has sent and who has not. Periods of the past are late or missing; the present month is due."""
 
+import io
 from datetime import UTC, date, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests.ingest.builders import an_organisation, as_csv, some_births
@@ -138,6 +140,24 @@ def test_an_answer_about_returns_says_what_it_stands_on(told: Ingest, path: str)
     assert after["data_version"] > before["data_version"]
     assert datetime.fromisoformat(after["as_of"]) == datetime.fromisoformat(receipt["received_at"])
     assert (after["known_at"], after["org_basis"]) == (None, "as_was")
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_list_of_returns_is_the_same_as_csv_and_as_parquet(told: Ingest, path: str) -> None:
+    whole = told.get(path, **PLACES[path])
+    as_csv = told.get(path, **PLACES[path], format="csv")
+    accept = {**told.as_(), "Accept": "application/vnd.apache.parquet"}
+    as_parquet = pl.read_parquet(io.BytesIO(told.client.get(path, params=PLACES[path], headers=accept).content))
+    items = whole.json()["items"]
+    assert items
+    assert as_csv.text.splitlines()[0].split(",") == as_parquet.columns == list(items[0])
+    assert as_parquet["organisation"].to_list() == [one["organisation"] for one in items]
+    assert as_csv.headers["X-Data-Version"] == str(whole.json()["data_version"])
+
+
+def test_a_table_without_rows_has_its_columns(told: Ingest) -> None:
+    empty = told.get("/v1/returns", feed="births", organisation="RGN", period="2019-01", format="csv")
+    assert empty.text.startswith("id,feed,organisation,period,version,")
 
 
 def test_members_are_those_of_the_period_or_those_of_now(told: Ingest) -> None:

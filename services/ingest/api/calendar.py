@@ -15,15 +15,16 @@ from services.ingest.queries.calendar import Expected
 from services.ingest.queries.reference import Known
 from services.ingest.rules.calendar import STATUSES
 from services.ingest.rules.feeds import Feed
-from shared import paging
-from shared.caching import answer_with_etag
+from shared import media, paging
 from shared.contracts.periods import Period
 from shared.contracts.windows import london_day
 from shared.db import Session, now
 from shared.principal import Principal
 from shared.problems import InvalidRequest, problems
+from shared.tables import TableForm, table
 
 router = APIRouter(tags=["Ingest"], responses=problems(UnknownFeed))
+COLUMNS = list(schemas.CalendarEntry.model_fields)
 _LOOK_BACK = timedelta(days=92)
 _LONGEST = timedelta(days=1100)
 _REMIND_BEFORE = timedelta(days=7)
@@ -32,7 +33,7 @@ PeriodText = Annotated[str, Query(description="The period.", examples=["2026-10"
 Within = Annotated[str | None, Query(description="Only organisations within this one, itself included.")]
 
 
-@router.get("/v1/calendar", response_model=schemas.Calendar)
+@router.get("/v1/calendar", responses=media.tables(schemas.Calendar), response_class=Response)
 def get_calendar(
     request: Request,
     response: Response,
@@ -49,6 +50,7 @@ def get_calendar(
     org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
+    form: TableForm = None,
 ) -> Response:
     """What is due, received, late, missing or nil, in order of feed, organisation and period."""
     today = _today(caller, known_at)
@@ -68,10 +70,11 @@ def get_calendar(
     shown = calendar.entries(session, rest, known, today=today, at=known_at)
     page = _page(request, response, shown, limit, cursor)
     stamp = returns.stamp(session, feeds=[one.id for one in feeds], organisations=visible, at=known_at)
-    return answer_with_etag(request, page | stamp | {"org_basis": org_basis}, headers=dict(response.headers))
+    told, headers = page | stamp | {"org_basis": org_basis}, dict(response.headers)
+    return table(request, told, form=form, name="calendar", columns=COLUMNS, headers=headers)
 
 
-@router.get("/v1/completeness", response_model=schemas.Completeness)
+@router.get("/v1/completeness", responses=media.tables(schemas.Completeness), response_class=Response)
 def get_completeness(
     request: Request,
     response: Response,
@@ -85,6 +88,7 @@ def get_completeness(
     org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 1000,
     cursor: paging.Cursor = None,
+    form: TableForm = None,
 ) -> Response:
     """Who has sent a feed for a period and who has not."""
     today, one = _today(caller, known_at), known.feed(feed)
@@ -106,10 +110,11 @@ def get_completeness(
         "expected": len(every) - counts["exempt"],
         "counts": {name: counts[name] for name in STATUSES},
     }
-    return answer_with_etag(request, summary | page, headers=dict(response.headers))
+    name, headers = f"{feed}-{period}-completeness", dict(response.headers)
+    return table(request, summary | page, form=form, name=name, columns=COLUMNS, headers=headers)
 
 
-@router.get("/v1/reminders", response_model=schemas.Reminders)
+@router.get("/v1/reminders", responses=media.tables(schemas.Reminders), response_class=Response)
 def list_reminders(
     request: Request,
     session: Session,
@@ -120,6 +125,7 @@ def list_reminders(
     within: Within = None,
     known_at: KnownAt = None,
     org_basis: OrgBasis = "as_was",
+    form: TableForm = None,
 ) -> Response:
     """Whom to remind: those whose return is missing, or due within a week. Nothing is sent from here."""
     today, one = _today(caller, known_at), known.feed(feed)
@@ -128,7 +134,8 @@ def list_reminders(
     entries = calendar.entries(session, wanted, known, today=today, at=known_at)
     items = [entry | {"sentence": _sentence(entry, one)} for entry in entries if _is_worth(entry, today)]
     stamp = returns.stamp(session, feeds=[one.id], organisations=visible, period=period, at=known_at)
-    return answer_with_etag(request, {"items": items, "next_cursor": None, **stamp, "org_basis": org_basis})
+    told = {"items": items, "next_cursor": None, **stamp, "org_basis": org_basis}
+    return table(request, told, form=form, name=f"{feed}-{period}-reminders", columns=[*COLUMNS, "sentence"])
 
 
 def _today(caller: Principal, known_at: datetime | None) -> date:

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from services.ingest import schemas
 from services.ingest.api.callers import KnownAt, MayRead, OrgBasis, WhatIsKnown, period_of
 from services.ingest.queries import returns
-from shared import paging
-from shared.caching import answer_with_etag
+from shared import media, paging
 from shared.db import Session, now
+from shared.tables import TableForm, table
 
 router = APIRouter(tags=["Ingest"])
 
 
-@router.get("/v1/returns", response_model=schemas.Returns)
+@router.get("/v1/returns", responses=media.tables(schemas.Returns), response_class=Response)
 def list_returns(
     request: Request,
     response: Response,
@@ -28,6 +28,7 @@ def list_returns(
     org_basis: OrgBasis = "as_was",
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
+    form: TableForm = None,
 ) -> Response:
     """Versions of returns, in order of feed, organisation, period and version, each under the code it came with."""
     if feed is not None:
@@ -58,4 +59,5 @@ def list_returns(
         response=response,
     )
     told = page | stamp | {"org_basis": org_basis}
-    return answer_with_etag(request, told, headers=dict(response.headers))
+    columns = list(schemas.ReturnVersion.model_fields)
+    return table(request, told, form=form, name="returns", columns=columns, headers=dict(response.headers))

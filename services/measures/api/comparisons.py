@@ -13,7 +13,6 @@ from services.measures.api.parameters import (
     MaybeOrganisation,
     MeasurePath,
     OrganisationPath,
-    TableForm,
     To,
     Within,
     period_of,
@@ -24,6 +23,7 @@ from services.measures.queries.signals import State
 from shared import paging
 from shared.db import Session
 from shared.problems import InvalidRequest, problems
+from shared.tables import TableForm
 
 router = APIRouter(tags=["Measures"])
 KINDS = ("region", "icb", "hin", "trust", "site", "care_home_provider", "care_home", "practice",

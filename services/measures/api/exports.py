@@ -17,8 +17,9 @@ from services.measures.queries.organisations import Sight
 from services.measures.rules.definitions import Definition
 from shared.caching import answer_with_etag
 from shared.db import Database, Session
+from shared.media import PARQUET
 from shared.problems import problems
-from shared.tables import parquet_answer
+from shared.tables import CSV_TEXT, parquet_answer, stands_on
 
 router = APIRouter(tags=["Measures"])
 Form = Literal["csv", "parquet"]
@@ -42,7 +43,7 @@ def export_measure(
     definition = queries.definitions.definition_of(session, measure, asked.when)
     sight = queries.organisations.sight(session, asked.caller)
     stands = stated(session, asked, [])
-    chosen: Form = form or ("parquet" if forms.PARQUET in request.headers.get("accept", "") else "csv")
+    chosen: Form = form or ("parquet" if PARQUET in request.headers.get("accept", "") else "csv")
     seen = [stands["data_version"], asked.known_at, sight.everything, sorted(sight.codes), definition.source, chosen]
     known = answer_with_etag(request, repr([*seen, queries.exports.directory_version(session)]).encode())
     if known.status_code == 304:
@@ -51,12 +52,12 @@ def export_measure(
         "ETag": known.headers["ETag"],
         "Cache-Control": known.headers["Cache-Control"],
         "Content-Disposition": f'attachment; filename="{definition.measure}.{chosen}"',
-        **forms.stands_on(stands),
+        **stands_on(stands),
         **forms.cells(queries.exports.size(session, definition, at=asked.known_at)),
     }
     frames = _frames(request.app.state.database, definition, sight, asked)
     if chosen == "csv":
-        return StreamingResponse(_csv(frames), media_type=forms.CSV, headers=headers)
+        return StreamingResponse(_csv(frames), media_type=CSV_TEXT, headers=headers)
     return parquet_answer(frames, schema=pl.Schema(SCHEMA), headers=headers)
 
 

@@ -15,7 +15,6 @@ from services.measures.api.parameters import (
     Organisation,
     OrganisationPath,
     Stratum,
-    TableForm,
     To,
     period_of,
     question,
@@ -25,6 +24,7 @@ from services.measures.rules.definitions import CHARTS
 from shared.caching import answer_with_etag
 from shared.db import Session
 from shared.problems import InvalidRequest, problems
+from shared.tables import TableForm
 
 router = APIRouter(tags=["Measures"])
 

@@ -1,7 +1,7 @@
 """Parameters that many reads take, and what is made of them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Path, Query
 from pydantic import AwareDatetime
@@ -26,9 +26,6 @@ Stratum = Annotated[str | None, Query(description="One stratum, like imd_quintil
 By = Annotated[str | None, Query(description="All strata of a name, like imd_quintile.")]
 KnownAt = Annotated[AwareDatetime | None, Query(description="Answer as known at this instant (RFC 3339).")]
 OrgBasis = Annotated[Basis, Query(description="Members as they were in each period, or as they are now.")]
-TableForm = Annotated[
-    Literal["json", "csv", "parquet"] | None, Query(alias="format", description="By default what Accept asks for.")
-]
 
 
 def asked(caller: MayRead, known_at: KnownAt = None, org_basis: OrgBasis = "as_was") -> Asked:
