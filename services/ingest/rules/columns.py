@@ -39,6 +39,7 @@ class Columns:
         self._feed, self._places = feed, places
         self._written = {one.name: Written() for one in feed.fields}
         self._told: set[tuple[str, str]] = set()
+        self._usual: dict[str, pl.Expr] = {}
 
     def read(self, block: Block, found: Findings) -> Read:
         """Read the next block. Raises Unreadable where not one column belongs to the feed."""
@@ -150,8 +151,14 @@ class Columns:
         if not columns:
             present = pl.DataFrame({"": pl.int_range(height, eager=True)})
         return present.select(
-            pl.col(f.name) if f.name in columns else _usual(f).alias(f.name) for f in self._feed.fields
+            pl.col(f.name) if f.name in columns else self._of_absent(f).alias(f.name) for f in self._feed.fields
         )
+
+    def _of_absent(self, field: Field) -> pl.Expr:
+        """What stands in a column that is absent, worked out once a file."""
+        if field.name not in self._usual:
+            self._usual[field.name] = _usual(field)
+        return self._usual[field.name]
 
 
 def _usual(field: Field) -> pl.Expr:

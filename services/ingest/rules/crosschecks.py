@@ -19,6 +19,7 @@ class CrossChecks:
     def __init__(self, feed: Feed, places: Places) -> None:
         self._feed, self._places = feed, places
         self._types = {one.name: one.type for one in feed.fields}
+        self._breaking = [self._breaks(rule).alias(str(n)) for n, rule in enumerate(feed.rules)]
 
     def judge(self, cells: pl.DataFrame, rows: pl.DataFrame, unread: Mapping[str, pl.Series], found: Findings) -> None:
         """Say what is wrong with rows whose `cells` were read as `rows`, but for those that were `unread`."""
@@ -64,7 +65,7 @@ class CrossChecks:
         """Cross-field rules, in rows where every field they read could be read."""
         if not self._feed.rules:
             return
-        breaks = rows.select(self._breaking(rule).alias(str(n)) for n, rule in enumerate(self._feed.rules))
+        breaks = rows.select(self._breaking)
         for n, rule in enumerate(self._feed.rules):
             failing = breaks[str(n)] & ~pl.Series(found.spoilt)
             if not failing.any():
@@ -81,7 +82,7 @@ class CrossChecks:
                 hint=rule.hint,
             )
 
-    def _breaking(self, rule: Rule) -> pl.Expr:
+    def _breaks(self, rule: Rule) -> pl.Expr:
         applies = met(rule.where, self._types) if rule.where else pl.lit(value=True)
         return broken(rule.check, self._types) & applies
 

@@ -73,7 +73,7 @@ def _header(first: bytes) -> _Header:
     taken = passed + reader.line_num
     before = [line.decode() for line in lines[:passed]]
     notes = [of_the_file("comment-lines", found=f"{passed} lines")] if any(n.strip() for n in before) else []
-    if identifiable(pl.Series(before, dtype=pl.String)).any():
+    if before and identifiable(pl.Series(before, dtype=pl.String)).any():
         notes.append(of_the_file("identifiable-data", found=WITHHELD))
     if delimiter != ",":
         notes.append(of_the_file("other-delimiter", found=_DELIMITERS[delimiter], expected="commas"))

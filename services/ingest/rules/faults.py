@@ -70,6 +70,9 @@ def faults(
     """
     remedy = REMEDIES[code].remedy if code in REMEDIES else ""
     frame = pl.DataFrame({"line": lines}, schema={"line": pl.Int64})
+    if frame.height == 1 and not isinstance(found, pl.Series) and not isinstance(hint, pl.Series):
+        told = (frame["line"][0], column, code, severity, found, expected, hint or remedy, example)
+        return pl.DataFrame([told], schema=FAULTS, orient="row")
     return frame.with_columns(
         pl.lit(column, dtype=pl.String).alias("column"),
         pl.lit(code).alias("code"),

@@ -33,6 +33,7 @@ _BIRTH_WORDS = (
     r"(?:[0-9]{1,4}[/. -][0-9]{1,2}[/. -][0-9]{2,4}|[0-9]{1,2}(?:st|nd|rd|th)? [a-z]{3,9},? [0-9]{4})"
 )
 _WEIGHTS = np.arange(10, 1, -1)
+_DIGIT = "[0-9]"  # without one nothing identifies
 _PROSE_WORDS = 12
 
 _IDENTIFYING_NAMES = frozenset(
@@ -77,6 +78,8 @@ def identifiable(cells: pl.Series, *, record_ids: bool = False) -> pl.Series:
     In a column of record identifiers (`record_ids`) a postcode counts only when written with its space, because
     identifiers such as B12AB look like one without.
     """
+    if not cells.str.contains(_DIGIT).any():
+        return pl.repeat(value=False, n=len(cells), dtype=pl.Boolean, eager=True)
     postcode = _SPACED_POSTCODE if record_ids else _POSTCODE
     whole = cells.str.contains(_WHOLE_NUMBER).fill_null(value=False)
     found = (cells.str.contains(postcode) | cells.str.contains(_BIRTH_WORDS)).fill_null(value=False)
