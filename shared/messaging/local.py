@@ -23,6 +23,7 @@ create table if not exists message (
     position bigint generated always as identity primary key,
     topic text not null, key text not null, ordering_key text not null, headers jsonb not null, body bytea not null
 );
+alter table message alter column body set storage external;
 create index if not exists message_topic on message (topic, position);
 create table if not exists committed (
     reader text not null, topic text not null, position bigint not null, primary key (reader, topic)

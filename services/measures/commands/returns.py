@@ -89,7 +89,7 @@ def _keep(session: Session, events: Sequence[ReturnPublished]) -> None:
     cursor = driver(session).cursor()
     cursor.execute(
         "create temporary table if not exists incoming_version (like return_version) on commit delete rows;"
-        "create temporary table if not exists incoming_part (like return_part) on commit delete rows"
+        "create temporary table if not exists incoming_part (like return_part including storage) on commit delete rows"
     )
     columns = ", ".join(f'"{name}"' for name in _VERSION)
     with cursor.copy(f"COPY incoming_version ({columns}) FROM STDIN") as copy:
