@@ -36,6 +36,7 @@ from gateway.outward import addresses
 from gateway.outward.documents import fetch
 from gateway.pages import api as pages
 from gateway.proxy import Proxy
+from gateway.repeats import Answered, Sealing, repeat_answer
 from gateway.routes import Routes
 from gateway.settings import GatewaySettings
 from gateway.visitors import Visitors
@@ -139,6 +140,8 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         alone.labels(name).set_function(partial(getattr, service, "left_alone"))
     app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
     app.state.closing = hub.close
+    app.state.sealing = Sealing(settings.webhook_key.get_secret_value())
+    app.add_exception_handler(Answered, repeat_answer)
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
     app.state.resolve = addresses.look_up
     app.state.looking_up = anyio.CapacityLimiter(webhooks.LOOKING_UP_AT_ONCE)

@@ -15,7 +15,8 @@ from gateway.access.models import Client
 from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient, UnknownClient
 from gateway.conformance.checks import Ledger
 from gateway.limits import Limits, neighbourhood, too_many
-from gateway.problems import TooManyRequests
+from gateway.problems import IdempotencyKeyReused, TooManyRequests
+from gateway.repeats import Once, answered
 from gateway.routes import SCOPES
 from gateway.settings import GatewaySettings
 from shared import paging
@@ -154,15 +155,19 @@ def list_clients(
 
 
 @router.post(
-    "/v1/clients", tags=["Access"], status_code=201, responses=problems(BeyondAuthority, ClientExists, InvalidClient)
+    "/v1/clients",
+    tags=["Access"],
+    status_code=201,
+    response_model=schemas.ClientWithSecret,
+    responses=problems(BeyondAuthority, ClientExists, InvalidClient, IdempotencyKeyReused),
 )
 def register_client(
-    request: Request, wanted: schemas.NewClient, response: Response, caller: MayWrite, session: Session
-) -> schemas.ClientWithSecret:
+    request: Request, wanted: schemas.NewClient, caller: MayWrite, _: Once, session: Session
+) -> Response:
     """Register a client. Its secret is in this answer and nowhere else: keep it."""
     client, secret = commands.register(session, wanted, caller=caller, sandbox=request.app.state.settings.sandbox)
-    response.headers["Location"] = f"/v1/clients/{client.client_id}"
-    return _shown_once(response, client, secret)
+    headers = NOT_STORED | {"Location": f"/v1/clients/{client.client_id}"}
+    return answered(request, session, _with_secret(client, secret), status=201, headers=headers)
 
 
 @router.get("/v1/clients/me", tags=["Access"])
@@ -183,29 +188,37 @@ def get_client(client_id: schemas.NamedClient, caller: MayRead, session: Session
 @router.post(
     "/v1/clients/{client_id}/rotate",
     tags=["Access"],
-    responses=problems(UnknownClient, ClientRevoked, InvalidClient),
+    response_model=schemas.ClientWithSecret,
+    responses=problems(UnknownClient, ClientRevoked, InvalidClient, IdempotencyKeyReused),
 )
 def rotate_client(
     request: Request,
     client_id: schemas.NamedClient,
-    response: Response,
     caller: MayWrite,
+    _: Once,
     session: Session,
     wanted: schemas.Rotation | None = None,
-) -> schemas.ClientWithSecret:
+) -> Response:
     """Give a client a new secret (shown once), or its new keys.
 
     Without an overlap the old secret, and the tokens it bought, end at once.
     """
     sandbox = request.app.state.settings.sandbox
     client, secret = commands.rotate(session, client_id, wanted or schemas.Rotation(), caller=caller, sandbox=sandbox)
-    return _shown_once(response, client, secret)
+    return answered(request, session, _with_secret(client, secret), headers=NOT_STORED)
 
 
-@router.post("/v1/clients/{client_id}/revoke", tags=["Access"], responses=problems(UnknownClient, ClientRevoked))
-def revoke_client(client_id: schemas.NamedClient, caller: MayWrite, session: Session) -> schemas.Client:
+@router.post(
+    "/v1/clients/{client_id}/revoke",
+    tags=["Access"],
+    response_model=schemas.Client,
+    responses=problems(UnknownClient, ClientRevoked, IdempotencyKeyReused),
+)
+def revoke_client(
+    request: Request, client_id: schemas.NamedClient, caller: MayWrite, _: Once, session: Session
+) -> Response:
     """Let a client in no more, for ever. Its tokens end within a second, everywhere."""
-    return _shown(commands.revoke(session, client_id, caller=caller))
+    return answered(request, session, _shown(commands.revoke(session, client_id, caller=caller)))
 
 
 @router.get("/v1/audit", tags=["Access"])
@@ -273,8 +286,7 @@ def _shown(client: Client) -> schemas.Client:
     return schemas.Client.model_validate(_fields(client))
 
 
-def _shown_once(response: Response, client: Client, secret: str | None) -> schemas.ClientWithSecret:
-    response.headers.update(NOT_STORED)
+def _with_secret(client: Client, secret: str | None) -> schemas.ClientWithSecret:
     return schemas.ClientWithSecret.model_validate(_fields(client) | {"client_secret": secret})
 
 

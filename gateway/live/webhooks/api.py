@@ -21,6 +21,8 @@ from gateway.live.problems import (
 )
 from gateway.live.webhooks import commands, queries, schemas
 from gateway.live.webhooks.signatures import Signatures
+from gateway.problems import IdempotencyKeyReused
+from gateway.repeats import Once, answered
 from shared import paging
 from shared.caching import Tagged
 from shared.db import Session
@@ -93,23 +95,29 @@ def list_webhooks(
     return schemas.Webhooks(items=items, next_cursor=page["next_cursor"])
 
 
-@router.post("/v1/webhooks", status_code=201, responses=problems(InvalidWebhook, TooManyWebhooks, UnknownOrganisation))
+@router.post(
+    "/v1/webhooks",
+    status_code=201,
+    response_model=schemas.WebhookWithSecret,
+    responses=problems(InvalidWebhook, TooManyWebhooks, UnknownOrganisation, IdempotencyKeyReused),
+)
 def register_webhook(
+    request: Request,
     caller: MayWrite,
     wanted: Annotated[schemas.NewWebhook, Depends(new_webhook)],
     places: WhereTheyLie,
     signatures: Signing,
+    _: Once,
     session: Session,
-    response: Response,
-) -> schemas.WebhookWithSecret:
+) -> Response:
     """Register an address to be called with what happens from now on. Its secret is in this answer and nowhere else.
 
     Each call is a POST of JSON, signed as Standard Webhooks says; any 2xx within ten seconds takes it. Others are tried
     again for three days. The order is not promised; `webhook-id` is the same at every attempt.
     """
     one = commands.register(session, wanted, caller=caller, places=places)
-    response.headers["Location"] = f"/v1/webhooks/{one.id}"
-    return _shown_once(response, session, signatures, one)
+    headers = NOT_STORED | {"Location": f"/v1/webhooks/{one.id}"}
+    return answered(request, session, _with_secret(session, signatures, one), status=201, headers=headers)
 
 
 @router.get("/v1/webhooks/{id}", responses=problems(UnknownWebhook))
@@ -137,18 +145,23 @@ def delete_webhook(id: WebhookId, caller: MayWrite, session: Session) -> Respons
     return Response(status_code=204)
 
 
-@router.post("/v1/webhooks/{id}/rotate", responses=problems(UnknownWebhook))
+@router.post(
+    "/v1/webhooks/{id}/rotate",
+    response_model=schemas.WebhookWithSecret,
+    responses=problems(UnknownWebhook, IdempotencyKeyReused),
+)
 def rotate_webhook_secret(
+    request: Request,
     id: WebhookId,  # noqa: A002
-    response: Response,
     caller: MayWrite,
     signatures: Signing,
+    _: Once,
     session: Session,
     wanted: schemas.SecretRotation | None = None,
-) -> schemas.WebhookWithSecret:
+) -> Response:
     """Give a webhook a new secret, shown once. For a time deliveries are signed with both."""
     one = commands.rotate(session, id, wanted or schemas.SecretRotation(), caller=caller)
-    return _shown_once(response, session, signatures, one)
+    return answered(request, session, _with_secret(session, signatures, one), headers=NOT_STORED)
 
 
 @router.get("/v1/webhooks/{id}/deliveries", responses=problems(UnknownWebhook))
@@ -174,21 +187,40 @@ def list_deliveries(
     return schemas.Deliveries(items=items, next_cursor=page["next_cursor"])
 
 
-@router.post("/v1/webhooks/{id}/replay", status_code=202, responses=problems(UnknownWebhook, NoLongerKept))
+@router.post(
+    "/v1/webhooks/{id}/replay",
+    status_code=202,
+    response_model=schemas.Webhook,
+    responses=problems(UnknownWebhook, NoLongerKept, IdempotencyKeyReused),
+)
 def replay_webhook(
+    request: Request,
     id: WebhookId,  # noqa: A002
     wanted: schemas.Replay,
     caller: MayWrite,
+    _: Once,
     session: Session,
-) -> schemas.Webhook:
+) -> Response:
     """Carry everything that came after a cursor again, parked or delivered, with the same ids."""
-    return _shown(session, commands.replay(session, id, wanted, caller=caller))
+    one = commands.replay(session, id, wanted, caller=caller)
+    return answered(request, session, _shown(session, one), status=202)
 
 
-@router.post("/v1/webhooks/{id}/test", status_code=202, responses=problems(UnknownWebhook, WebhookDisabled))
-def test_webhook(id: WebhookId, caller: MayWrite, session: Session) -> schemas.Delivery:  # noqa: A002
+@router.post(
+    "/v1/webhooks/{id}/test",
+    status_code=202,
+    response_model=schemas.Delivery,
+    responses=problems(UnknownWebhook, WebhookDisabled, IdempotencyKeyReused),
+)
+def test_webhook(
+    request: Request,
+    id: WebhookId,  # noqa: A002
+    caller: MayWrite,
+    _: Once,  # noqa: PT019 - it is no test
+    session: Session,
+) -> Response:
     """Send `webhook.test` to a webhook, signed as any other event; `deliveries` tells what became of it."""
-    return _delivery(commands.send_test(session, id, caller=caller))
+    return answered(request, session, _delivery(commands.send_test(session, id, caller=caller)), status=202)
 
 
 def _shown(session: Session, one: Webhook) -> schemas.Webhook:
@@ -196,10 +228,7 @@ def _shown(session: Session, one: Webhook) -> schemas.Webhook:
     return schemas.Webhook(**_fields(one, queries.counts(session, [one.id])))
 
 
-def _shown_once(
-    response: Response, session: Session, signatures: Signatures, one: Webhook
-) -> schemas.WebhookWithSecret:
-    response.headers.update(NOT_STORED)
+def _with_secret(session: Session, signatures: Signatures, one: Webhook) -> schemas.WebhookWithSecret:
     secret = signatures.secret(one.id, one.secret_number)
     return schemas.WebhookWithSecret(**_fields(one, queries.counts(session, [one.id])), secret=secret)
 

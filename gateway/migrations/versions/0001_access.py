@@ -62,6 +62,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_used_assertion_expires_at"), "used_assertion", ["expires_at"])
     op.create_table(
+        "repeat",
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("client_id", "key", name=op.f("pk_repeat")),
+    )
+    op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", instant, nullable=False),
@@ -209,6 +220,7 @@ def downgrade() -> None:
     op.drop_table("inbox")
     op.drop_table("audit")
     op.execute("drop function refuse_to_change_the_audit()")
+    op.drop_table("repeat")
     op.drop_table("used_assertion")
     op.drop_table("client_secret")
     op.drop_table("client")
