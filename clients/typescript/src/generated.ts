@@ -9527,6 +9527,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -9630,7 +9632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something about this client cannot be. */
+            /** @description Something about this client cannot be. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -9957,6 +9959,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -10069,7 +10073,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something in the request is wrong. */
+            /** @description This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10116,6 +10120,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -10238,7 +10244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something about this client cannot be. */
+            /** @description Something about this client cannot be. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -26857,6 +26863,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -26974,7 +26982,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something about this webhook cannot be. */
+            /** @description Something about this webhook cannot be. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -27641,6 +27649,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -27754,7 +27764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description What came after this cursor is no longer kept, or the cursor was never given. */
+            /** @description What came after this cursor is no longer kept, or the cursor was never given. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -27801,6 +27811,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -27914,7 +27926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something in the request is wrong. */
+            /** @description This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -27961,6 +27973,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description Chosen by you: a repeat with it gets the first answer. */
+                "idempotency-key"?: string | null;
                 /** @description An id of your own for this request: it is in the answer, the events and the logs. */
                 "X-Request-ID"?: string;
                 /** @description An id of your own for all that belongs together. */
@@ -28072,7 +28086,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something in the request is wrong. */
+            /** @description This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
