@@ -1,8 +1,19 @@
-"""Memory that a burst of work took is given back to the machine."""
+"""Memory that a burst of work took is given back to the machine, and threads do not each keep some for themselves."""
 
 import ctypes
 import gc
 from contextlib import suppress
+
+_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+
+
+def share() -> None:
+    """Let all threads allocate from one place, where what one frees serves the next; only where there is glibc.
+
+    A service answers from forty threads, which take turns all the same: of the interpreter there is one.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(_ARENA_MAX, 1)
 
 
 def give_back() -> None:
