@@ -109,6 +109,7 @@ def test_the_same_key_gives_the_first_answer_and_with_other_content_is_refused(i
     other = ingest.send(as_csv(some_counts(months=2)), headers=key)
     assert other.status_code == 422
     assert other.json()["type"] == "/problems/idempotency-key-reused"
+    assert other.json()["errors"][0]["parameter"] == "Idempotency-Key"
 
 
 def test_a_replaced_return_loses_the_rows_that_are_not_sent_again(ingest: Ingest) -> None:
@@ -299,3 +300,19 @@ def test_a_value_that_is_not_sent_again_is_blank_in_the_next_version_and_the_row
 
     assert receipt["effect"] == {"added": 0, "changed": 3, "removed": 0}
     assert ingest.send(blank, "births").json()["rows"]["unchanged"] == 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "place"),
+    [
+        ({"Content-Type": "application/pdf"}, b"x", 415, {"parameter": "Content-Type"}),
+        ({"Content-Encoding": "br"}, b"x", 415, {"parameter": "Content-Encoding"}),
+        ({}, b"", 422, {"pointer": ""}),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_place(
+    ingest: Ingest, headers: dict[str, str], body: bytes, status: int, place: dict[str, str]
+) -> None:
+    answer = ingest.send(body, headers=headers)
+    assert answer.status_code == status
+    assert answer.json()["errors"][0].items() >= place.items()

@@ -92,5 +92,6 @@ def answered_before(
         select(Submission).where(Submission.client_id == caller.client_id, Submission.idempotency_key == key)
     ).scalar_one_or_none()
     if earlier is not None and earlier.options.get("fingerprint") != fingerprint(body, options):
-        raise KeyReused("this Idempotency-Key came with other content or options before: use a new key")
+        message = "this Idempotency-Key came with other content or options before: use a new key"
+        raise KeyReused(message, errors=[{"parameter": "Idempotency-Key", "message": message}])
     return earlier

@@ -224,8 +224,12 @@ def _identifies(block: Block, feed: Feed) -> bool:
     return any(feed.by_name[name].identifier is not None or not feed.by_name[name].keep for name in names)
 
 
+_HEADERS = {"unknown-format": {"parameter": "Content-Type"}, "unknown-compression": {"parameter": "Content-Encoding"}}
+"""The headers that say what nobody can read."""
+
+
 def _problem(reason: Unreadable) -> UnreadableFile | UnsupportedFormat:
-    place = {} if reason.line is None else {"pointer": f"/{reason.line}"}
+    place = _HEADERS.get(reason.code) or {"pointer": "" if reason.line is None else f"/{reason.line}"}
     errors = [{"code": reason.code, "message": reason.detail, "hint": reason.hint, **place}]
-    kind = UnsupportedFormat if reason.code in ("unknown-format", "unknown-compression") else UnreadableFile
+    kind = UnsupportedFormat if reason.code in _HEADERS else UnreadableFile
     return kind(f"{reason.detail} {reason.hint}".strip(), errors=errors)

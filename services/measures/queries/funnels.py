@@ -34,7 +34,8 @@ def funnel_of(
     """
     definition = definition_of(session, measure, asked.when)
     if definition.denominator is None:
-        raise NotComparable(f"{definition.measure} is a plain count: a funnel compares ratios of different sizes")
+        message = f"{definition.measure} is a plain count: a funnel compares ratios of different sizes"
+        raise NotComparable(message, errors=[{"parameter": "measure", "message": message}])
     whole = organisations.place(session, within, asked.when) if within is not None else None
     places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, when=asked.when)
     members = organisations.members_of(session, places, basis=asked.basis, when=asked.when)

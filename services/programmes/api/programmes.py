@@ -189,7 +189,7 @@ def revise_target(
     caller.demand(before["organisation"])
     demand_match(request, before)
     if body.id != target:
-        raise InvalidTarget("the id of a target stays as it is")
+        raise InvalidTarget("the id of a target stays as it is", errors=[{"pointer": "/id", "message": "stays"}])
     document = _next(_scoped(body, caller), before)
     commands.revise_target(session, document, commands.Act(caller.who, now(), reason))
     return answer_with_etag(request, queries.targets.one(session, caller.hierarchy, target, at=caller.today))

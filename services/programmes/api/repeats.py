@@ -46,7 +46,8 @@ def once(
         request.state.repeat = (caller.client_id, idempotency_key, sha256)
         return
     if before.sha256 != sha256:
-        raise IdempotencyKeyReused(f"the key was used on {before.at:%d %B %Y} for another request: choose a new one")
+        message = f"the key was used on {before.at:%d %B %Y} for another request: choose a new one"
+        raise IdempotencyKeyReused(message, errors=[{"parameter": "Idempotency-Key", "message": message}])
     headers = {**before.headers, "Idempotency-Replayed": "true"}
     raise Answered(Response(before.body, status_code=before.status, headers=headers))
 
