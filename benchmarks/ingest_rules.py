@@ -61,7 +61,7 @@ SPEC = {
 }
 
 
-def births(rows: int, *, bad: float = 0.0) -> bytes:
+def births(rows: int, *, bad: float = 0.0, trust: str = "RGT") -> bytes:
     """A CSV of that many births of one trust in 24 months; `bad` is the share of rows with faults."""
     chance = np.random.default_rng(20261101)
     minutes = np.sort(chance.integers(0, 730 * 1440, rows)).astype("timedelta64[m]").astype("timedelta64[us]")
@@ -71,7 +71,7 @@ def births(rows: int, *, bad: float = 0.0) -> bytes:
     gestation = pl.Series(chance.integers(170, 300, rows)).cast(pl.String)
     frame = pl.DataFrame(
         {
-            "provider_org_code": pl.repeat("RGT", rows, eager=True),
+            "provider_org_code": pl.repeat(trust, rows, eager=True),
             "baby_local_id": "B" + number,
             "pregnancy_id": "P" + number,
             "baby_birth_datetime": born.dt.to_string("%Y-%m-%dT%H:%M"),

@@ -1,8 +1,10 @@
 """P1 and P2: a million births of one trust through the gateway, against psql's `\\copy` of the same file.
 
 The platform runs as processes of its own over Kafka. Prints seconds and ratios: receipt against `\\copy` (goal 1.5),
-every chart right (goal 3), the same with 1% and 100% bad rows against the clean file (goals 1.2 and 2), and the peak
-memory of each process (goal 300 MB).
+every chart right (goal 3), the same with 1% and 100% bad rows, each of a trust that has sent nothing yet, against the
+clean file (goals 1.2 and 2), and the peak memory of each process once the clean file is on the charts (goal 300 MB).
+
+`python -m benchmarks.one_million_births [rows]`: of five million in one file no process may hold more than 400 MB.
 """
 
 import sys
@@ -21,9 +23,10 @@ from gateway.access.commands import register_client
 from shared.db import Database
 
 COLUMNS = 12
+MILLION = 1_000_000
 
 
-def main(rows: int = 1_000_000) -> None:
+def main(rows: int = MILLION) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as cluster:
         client = sender(cluster)
@@ -33,11 +36,14 @@ def main(rows: int = 1_000_000) -> None:
         took, charts = _sent(client, clean)
         print(f"P1 receipt {took:.2f} s, {took / limit:.2f} x \\copy (goal 1.5)")
         print(f"P1 charts right after {charts:.2f} s, {charts / limit:.2f} x \\copy (goal 3)")
-        for share, goal in ((0.01, 1.2), (1.0, 2.0)):
-            bad, _ = _sent(client, births(rows, bad=share), wait_for_charts=False)
-            print(f"P2 {share:.0%} bad {bad:.2f} s, {bad / took:.2f} x clean (goal {goal})")
+        goal = 300 if rows <= MILLION else 400
         for name, process in cluster.processes.items():
-            print(f"peak of {name}: {peak(process.pid):.0f} MB")
+            most = peak(process.pid)
+            print(f"P1 peak of {name}: {most:.0f} MB, {most / goal:.2f} of {goal}")
+        if rows <= MILLION:
+            for trust, share, goal_of_bad in (("RGN", 0.01, 1.2), ("RM1", 1.0, 2.0)):
+                bad, _ = _sent(client, births(rows, bad=share, trust=trust), wait_for_charts=False)
+                print(f"P2 {share:.0%} bad {bad:.2f} s, {bad / took:.2f} x clean (goal {goal_of_bad})")
 
 
 def sender(cluster: Cluster, name: str = "bench") -> httpx.Client:
@@ -54,7 +60,7 @@ def sender(cluster: Cluster, name: str = "bench") -> httpx.Client:
         f"{cluster.base_url}/oauth2/token", data={"grant_type": "client_credentials"}, auth=(name, secret)
     )
     token = answer.raise_for_status().json()["access_token"]
-    return httpx.Client(base_url=cluster.base_url, timeout=300, headers={"Authorization": f"Bearer {token}"})
+    return httpx.Client(base_url=cluster.base_url, timeout=600, headers={"Authorization": f"Bearer {token}"})
 
 
 def copied(database: SecretStr, body: bytes) -> float:
