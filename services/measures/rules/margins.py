@@ -2,7 +2,8 @@
 
 A reader who knows the policy knows bounds of every figure shown, and can carry them along each row (strata add up to a
 whole) and each column (parts add up to the total). Where that leaves a small count only one value, the total's strata
-are hidden, and if that is not enough its whole too.
+are hidden, and if that is not enough its whole too. Areas and groups overlap, so the reader may know the total of all
+parts but one as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from services.measures.rules.disclosure import WHOLE, Policy, span
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 ROUNDS = 60
+MOST_BESIDE = 40
+"""Of how many parts there may well be another area that lacks just one."""
 
 
 def to_hide(parts: Sequence[Mapping[str, float]], rules: Policy) -> set[str]:
@@ -35,41 +39,67 @@ def to_hide(parts: Sequence[Mapping[str, float]], rules: Policy) -> set[str]:
 
 def _of_table(counts: Floats, strata: Sequence[str], rules: Policy) -> set[str]:
     """Counts are [parts, strata and the whole last]."""
-    small = (counts > 0) & (counts < rules.small_below)
-    if not small.any():
+    if not ((counts > 0) & (counts < rules.small_below)).any():
         return set()
-    table = np.vstack([counts, counts.sum(axis=0)])
     for hidden in ((), (*strata,), (*strata, WHOLE)):
-        if not _settles(table, small, [(*strata, WHOLE).index(name) for name in hidden], rules):
+        if not _settles(counts, [(*strata, WHOLE).index(name) for name in hidden], rules):
             return set(hidden)
     return {*strata, WHOLE}
 
 
-def _settles(table: Floats, small: NDArray[np.bool_], unknown: Sequence[int], rules: Policy) -> bool:
-    bounds = np.array([[span(count, rules) for count in row] for row in table], np.float64)
-    low, high = bounds[..., 0], bounds[..., 1]
-    low[-1, unknown], high[-1, unknown] = 0.0, np.inf
+def _settles(counts: Floats, unknown: Sequence[int], rules: Policy) -> bool:
+    """Whether a small count, of a part or of parts together, is left one value with these columns of the total hidden.
+
+    Looked at once more for every part, as if the total of its fellows were shown too: it may be, of a group or an area
+    that lacks just that part.
+    """
+    parts, total = len(counts), counts.sum(axis=0)
+    apart = [None, *(range(parts) if 2 < parts <= MOST_BESIDE else ())]
+    rest = np.array([total - (0.0 if one is None else counts[one]) for one in apart])
+    table = np.concatenate([np.broadcast_to(counts, (len(apart), *counts.shape)), rest[:, None],
+                            np.broadcast_to(total, rest.shape)[:, None]], axis=1)  # fmt: skip
+    low, high = _spans(table, rules)
+    low[:, -1, unknown], high[:, -1, unknown] = 0.0, np.inf
+    low[0, -2, unknown], high[0, -2, unknown] = 0.0, np.inf  # where none is apart, the rest is the total itself
+    everyone, others, both = (np.zeros(table.shape[:2], bool) for _ in range(3))
+    everyone[:, :parts], others[:, :parts], both[:, parts] = True, True, True
+    for world, one in enumerate(apart):
+        if one is not None:
+            others[world, one], both[world, one] = False, True
     # Strata that do not add up to their whole (people counted in each) tell nothing of one another.
-    adds = np.isclose(table[:, :-1].sum(axis=1), table[:, -1]) & (table.shape[1] > 1)
+    adds = np.isclose(table[..., :-1].sum(axis=-1), table[..., -1]) & (table.shape[-1] > 1)
+    across = np.zeros((*table.shape[:1], table.shape[-1]), bool)
+    across[:, :-1] = True
     for _ in range(ROUNDS):
         before = low.copy(), high.copy()
-        _carry(low.T, high.T, np.ones(table.shape[1], bool))
-        _carry(low, high, adds)
+        for summed, row in ((everyone, -1), (others, -2), (both, -1)):
+            _carry(low, high, summed, row, holds=True)
+        _carry(low.swapaxes(1, 2), high.swapaxes(1, 2), across, -1, holds=adds[:, None])
         if (low == before[0]).all() and (high == before[1]).all():
             break
-    return bool((small & (low[:-1] >= high[:-1])).any())
+    return bool(((table > 0) & (table < rules.small_below) & (low >= high)).any())
 
 
-def _carry(low: Floats, high: Floats, adds: NDArray[np.bool_]) -> None:
-    """Narrow the bounds of sums [sums, parts and their total last], in place: the total by its parts, then they by it.
+def _spans(table: Floats, rules: Policy) -> tuple[Floats, Floats]:
+    """The bounds of every count of a table."""
+    different, places = np.unique(table, return_inverse=True)
+    bounds = np.array([span(count, rules) for count in different.tolist()], np.float64)[places.reshape(table.shape)]
+    return bounds[..., 0].copy(), bounds[..., 1].copy()
 
-    Of an infinite bound nothing is known, which subtraction must not turn into a number.
+
+def _carry(low: Floats, high: Floats, summed: Flags, total: int, *, holds: Flags | bool) -> None:
+    """Narrow the bounds [worlds, rows, columns] of sums, in place: the total by its parts, then they by it.
+
+    `summed` [worlds, rows] says which rows add up to the row `total`, `holds` in which columns they do. Of an infinite
+    bound nothing is known, which subtraction must not turn into a number.
     """
-    least, most = low[:, :-1].sum(axis=1), high[:, :-1].sum(axis=1)
-    low[adds, -1] = np.maximum(low[adds, -1], least[adds])
-    high[adds, -1] = np.minimum(high[adds, -1], most[adds])
+    parts = summed[..., None]
+    least, most = np.where(parts, low, 0.0).sum(axis=1), np.where(parts, high, 0.0).sum(axis=1)
+    there = np.broadcast_to(holds, (low.shape[0], 1, low.shape[2]))
+    low[:, total] = np.where(there[:, 0], np.maximum(low[:, total], least), low[:, total])
+    high[:, total] = np.where(there[:, 0], np.minimum(high[:, total], most), high[:, total])
     with np.errstate(invalid="ignore"):
-        lowest = low[:, -1:] - (most[:, None] - high[:, :-1])
-        highest = high[:, -1:] - (least[:, None] - low[:, :-1])
-    low[adds, :-1] = np.fmax(low[adds, :-1], lowest[adds])
-    high[adds, :-1] = np.fmin(high[adds, :-1], highest[adds])
+        lowest = low[:, [total]] - (most[:, None] - high)
+        highest = high[:, [total]] - (least[:, None] - low)
+    low[...] = np.where(parts & there, np.fmax(low, lowest), low)
+    high[...] = np.where(parts & there, np.fmin(high, highest), high)
