@@ -18,7 +18,7 @@ class Doorway(HttpToolsProtocol):
     """Refuses a head that takes longer than `HEAD_SECONDS` or more than `LARGEST_HEAD` bytes to come."""
 
     HEAD_SECONDS = 15.0
-    LINGER_SECONDS = 2.0
+    LINGER_SECONDS = 5.0
     LARGEST_HEAD = 64 * 1024
 
     _expecting = True
@@ -68,15 +68,18 @@ class Doorway(HttpToolsProtocol):
         self._settle()
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
-            body = orjson.dumps(document(problem, request_id=None))
-            head = f"HTTP/1.1 {problem.status} Refused\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
-            self.transport.write(f"{head}connection: close\r\n\r\n".encode("ascii") + body)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()
+            return
+        body = orjson.dumps(document(problem, request_id=None))
+        head = f"HTTP/1.1 {problem.status} Refused\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(f"{head}connection: close\r\n\r\n".encode("ascii") + body)
         self._linger()
 
     def _linger(self) -> None:
         """Say that nothing more will come, and pass over what still does: to close at once, with bytes unread, would
         take the answer away from who is still sending."""
         self._refused = True
-        self.transport.write_eof()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self._patience = self.loop.call_later(self.LINGER_SECONDS, self.transport.abort)

@@ -85,6 +85,11 @@ def test_who_sends_headers_without_end_is_shown_out(patient, endless):
     assert b"/problems/headers-too-large" in answer
 
 
+def test_who_sends_on_after_being_shown_out_still_hears_why(patient):
+    answer = said(patient, b"GET / HTTP/1.1\r\n", b"X-A: " + b"x" * 70_000, *[b"x" * 70_000] * 20)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
 def test_a_large_body_right_behind_its_head_is_no_large_head(patient):
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 500000\r\n\r\n"
     assert said(patient, head + b"x" * 500_000).startswith(b"HTTP/1.1 200 ")
