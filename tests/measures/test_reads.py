@@ -304,3 +304,31 @@ def test_an_export_has_every_cell_and_stratum(served: Served) -> None:
     lines = served.get("/v1/exports/preterm").text.splitlines()
     assert len(lines) == 1 + 18 * (6 + 1 + 1)
     assert lines[0].startswith("measure,organisation,organisation_name,organisation_kind,period,")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "column"),
+    [
+        ("/v1/series", {"measure": "preterm", "organisation": "RGT"}, "numerator"),
+        ("/v1/funnels/preterm", {"period": "2026-01"}, "lower_998"),
+        ("/v1/matrix", {"organisation": "RGT"}, "variation"),
+        ("/v1/signals", {"organisation": "RGT"}, "detected_at"),
+    ],
+)
+def test_a_table_without_rows_has_the_columns_of_one_with_rows(
+    served: Served, path: str, asked: dict[str, str], column: str
+) -> None:
+    served.hear(an_organisation("RGT"))
+    text = served.get(path, format="csv", **asked).text
+    assert text.count("\n") == 1
+    assert column in text.strip().split(",")
+    frame = pl.read_parquet(served.get(path, format="parquet", **asked).content)
+    assert (frame.height, column in frame.columns) == (0, True)
+
+
+def test_a_table_without_rows_and_one_with_rows_have_the_same_columns(served: Served) -> None:
+    served.hear(an_organisation("RGT"))
+    asked = {"measure": "preterm", "organisation": "RGT", "format": "csv"}
+    without = served.get("/v1/series", **asked).text.splitlines()[0]
+    served.hear_together(monthly([20.0]))
+    assert served.get("/v1/series", **asked).text.splitlines()[0] == without

@@ -53,7 +53,7 @@ def get_funnel(
         raise InvalidRequest(message, errors=[{"parameter": "level", "message": message}])
     when = period_of("period", period)
     answer = queries.funnels.funnel_of(session, asked, measure, period=when, level=level, within=within)
-    return forms.table(request, answer, form=form, name=f"{measure}-funnel")
+    return forms.table(request, answer, form=form, name=f"{measure}-funnel", of=schemas.Funnel)
 
 
 @router.get(
@@ -75,7 +75,7 @@ def get_inequalities(
     """A measure by stratum over a year (or the range asked for): rates, gap, ratio, SII, RII and the share unknown."""
     wanted = question(measure, organisation, asked, first=first, last=last, by=by)
     answer = queries.inequalities.inequalities(session, wanted)
-    return forms.table(request, answer, form=form, name=f"{measure}-{organisation}-{by}")
+    return forms.table(request, answer, form=form, name=f"{measure}-{organisation}-{by}", of=schemas.Inequalities)
 
 
 @router.get("/v1/matrix", responses=problems(UnknownOrganisation) | schemas.answers(schemas.Matrix, "csv", "parquet"))
@@ -91,7 +91,7 @@ def get_matrix(
     """What every measure of an organisation, or of all within one, is doing, and whether it will reach its target."""
     _one_of_two(organisation, within)
     answer = queries.matrix.matrix(session, asked, organisation=organisation, within=within, programme=programme)
-    return forms.table(request, answer, form=form, name="matrix")
+    return forms.table(request, answer, form=form, name="matrix", of=schemas.Matrix)
 
 
 @router.get("/v1/signals", responses=problems(UnknownOrganisation) | schemas.answers(schemas.Signals, "csv", "parquet"))
@@ -123,7 +123,7 @@ def list_signals(
     head = Response()
     page = paging.page(rows, limit=limit, key=lambda one: [one["id"]], request=request, response=head)
     links = {name: value for name, value in head.headers.items() if name == "link"}
-    return forms.table(request, stated | page, form=form, name="signals", headers=links)
+    return forms.table(request, stated | page, form=form, name="signals", of=schemas.Signals, headers=links)
 
 
 def _one_of_two(organisation: str | None, within: str | None) -> None:

@@ -49,7 +49,7 @@ def get_series(
     """One measure for one organisation, period by period, with intervals, statuses and lineage."""
     wanted = question(measure, organisation, asked, first=first, last=last, stratum=stratum, by=by)
     answer = queries.series.series(session, wanted)
-    return forms.table(request, answer, form=form, name=f"{measure}-{organisation}")
+    return forms.table(request, answer, form=form, name=f"{measure}-{organisation}", of=schemas.Series)
 
 
 @router.get(

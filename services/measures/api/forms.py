@@ -1,11 +1,12 @@
 """The forms an answer can take: JSON, CSV, Parquet; a chart also as a picture or a Vega-Lite specification."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import font_source_sans_pro as letters
 import resvg_py
 from fastapi import Request, Response
+from pydantic import BaseModel
 
 from services.measures.rules import drawing, vega_lite
 from shared import media, tables
@@ -22,11 +23,14 @@ def table(
     *,
     form: str | None,
     name: str,
+    of: type[BaseModel],
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A table of figures, and how many it holds."""
+    """A table of figures, and how many it holds; where it holds none, with the columns of items `of` that answer."""
     told = dict(headers or {}) | cells(len(answer["items"]))
-    return tables.table(request, answer, form=form, name=name, between=_LISTS, headers=told)
+    (item,) = get_args(of.model_fields["items"].annotation)
+    columns = tuple(item.model_fields)
+    return tables.table(request, answer, form=form, name=name, columns=columns, between=_LISTS, headers=told)
 
 
 def chart(request: Request, resource: dict[str, Any], *, form: str | None) -> Response:
