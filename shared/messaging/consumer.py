@@ -7,7 +7,7 @@ What was applied and what was parked is noted in the inbox in the same transacti
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -28,6 +28,7 @@ from shared.telemetry import Trail, follow, said
 log = structlog.get_logger()
 Handler = Callable[[Session, Sequence[Any]], None]
 Handlers = Mapping[type[Event], Handler]
+_PORTION_BYTES = 12_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Consumer:
             return 0
         try:
             for kind, batch in groupby(self._read(messages), key=lambda one: type(one.event)):
-                self._apply(kind, list(batch))
+                for portion in _portions(batch):
+                    self._apply(kind, portion)
             self.subscription.commit()
         except BaseException:
             self.subscription.rewind()
@@ -169,6 +171,20 @@ class Consumer:
                     "body": message.body,
                 },
             )
+
+
+def _portions(batch: Iterable[Received]) -> Iterator[list[Received]]:
+    """The batch in portions of bounded size: what is done with a hundred megabytes at once takes many times as much."""
+    portion: list[Received] = []
+    size = 0
+    for one in batch:
+        if portion and size + len(one.message.body) > _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(one)
+        size += len(one.message.body)
+    if portion:
+        yield portion
 
 
 def _note(session: Session, event_ids: Collection[str]) -> set[str]:

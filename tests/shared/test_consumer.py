@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session as OrmSession
 
 from shared.contracts.measures import CellsChanged, SignalDetected
 from shared.db import Database, Session, driver
+from shared.messaging import consumer
 from shared.messaging.bus import Message
 from shared.messaging.consumer import Consumer, Handlers
 from shared.messaging.local import LocalBus
@@ -85,6 +86,18 @@ def test_a_batch_is_applied_in_order_and_at_once(listener: Listener) -> None:
     assert listener.batches == [3]
     assert listener.consumer.subscription.lag() == 0
     assert listener.consumer.step() == 0
+
+
+def test_a_batch_of_large_events_is_applied_in_portions_and_in_order(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = signals("one", "two", "three", "four", "five")
+    monkeypatch.setattr(consumer, "_PORTION_BYTES", sum(len(one.body) for one in messages[:2]))
+
+    assert listener.hear(*messages) == 5
+    assert listener.applied == ["one", "two", "three", "four", "five"]
+    assert max(listener.batches) == 2
+    assert sum(listener.batches) == 5
 
 
 def test_an_event_that_comes_again_has_no_second_effect(listener: Listener) -> None:

@@ -256,12 +256,8 @@ def _frames(
     frames = {}
     for feed, members in of_feed.items():
         places = {one.id: (one.organisation, one.period.text) for one in members}
-        cursor = driver(session).execute(
-            "select version_id, content_type, rows from return_part where version_id = any(%s)",
-            (list(places),),
-            binary=True,
-        )
-        found = [(version, content_type, bytes(body)) for version, content_type, body in cursor]
+        query = "select version_id, content_type, rows from return_part where version_id = any(%s)"
+        found = driver(session).execute(query, (list(places),), binary=True).fetchall()
         if found:
             used = None if feed == COUNTED else frozenset().union(*(one.columns(feed) for one in chosen))
             heights = {one.id: one.height for one in members}
