@@ -148,7 +148,7 @@ COUNTS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("named", ["small-numbers", "msds", "mhsds", "unheard-of"])
 @settings(
-    max_examples=4,
+    max_examples=2,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
