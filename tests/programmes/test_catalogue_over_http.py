@@ -138,6 +138,14 @@ def test_what_one_has_already_is_not_sent_again(national, path):
     assert (first.status_code, again.status_code) == (200, 304)
 
 
+@pytest.mark.parametrize("document", ["schema", "table-schema", "template.csv", "template.xlsx", "guide"])
+def test_a_document_about_a_feed_says_in_headers_what_it_stands_on(national, document):
+    feed = national.ask("GET", "/v1/feeds/births").json()
+    answer = national.ask("GET", f"/v1/feeds/births/{document}")
+    assert answer.headers["X-Data-Version"] == str(feed["data_version"])
+    assert datetime.fromisoformat(answer.headers["X-As-Of"]) == datetime.fromisoformat(feed["as_of"])
+
+
 def test_a_programme_is_shown_with_all_that_belongs_to_it(national):
     shown = national.get("/v1/programmes/matneosip")
     assert "mn-stillbirth" in shown["measures"]

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy.orm import Session as OrmSession
 
 from services.programmes import queries, schemas
 from services.programmes.api.asking import KnownAt, MayRead, answer_page, last_id
@@ -16,6 +17,7 @@ from shared.db import Session
 from shared.media import CSV, XLSX, sent_as
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.tables import CSV_TEXT, stands_on
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses=problems(UnknownFeed))
 FeedId = Annotated[str, Path(description="The feed's id, such as births.")]
@@ -45,37 +47,41 @@ def get_feed(request: Request, feed: FeedId, _: MayRead, session: Session, known
 @router.get("/{feed}/schema", response_class=Response, responses=sent_as("application/schema+json"))
 def get_feed_schema(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """JSON Schema of one row."""
-    return answer_with_etag(
-        request, row_schema(queries.feeds.spec(session, feed)), media_type="application/schema+json"
-    )
+    shape = row_schema(queries.feeds.spec(session, feed))
+    return answer_with_etag(request, shape, media_type="application/schema+json", headers=_stands_on(session, feed))
 
 
 @router.get("/{feed}/table-schema")
 def get_feed_table_schema(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """Frictionless Table Schema of the CSV form."""
-    return answer_with_etag(request, table_schema(queries.feeds.spec(session, feed)))
+    return answer_with_etag(request, table_schema(queries.feeds.spec(session, feed)), headers=_stands_on(session, feed))
 
 
 @router.get("/{feed}/template.csv", response_class=Response, responses=sent_as(CSV))
 def get_feed_csv_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """A CSV file to fill in."""
     content = csv_template(queries.feeds.spec(session, feed)).encode()
-    return answer_with_etag(request, content, media_type="text/csv; charset=utf-8", headers=_file(f"{feed}.csv"))
+    return answer_with_etag(request, content, media_type=CSV_TEXT, headers=_file(session, feed, "csv"))
 
 
 @router.get("/{feed}/template.xlsx", response_class=Response, responses=sent_as(XLSX))
 def get_feed_xlsx_template(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """A workbook to fill in, with lists to choose from."""
     content = xlsx_template(queries.feeds.spec(session, feed))
-    return answer_with_etag(request, content, media_type=XLSX, headers=_file(f"{feed}.xlsx"))
+    return answer_with_etag(request, content, media_type=XLSX, headers=_file(session, feed, "xlsx"))
 
 
 @router.get("/{feed}/guide", response_class=Response, responses=sent_as("text/html"))
 def get_feed_guide(request: Request, feed: FeedId, _: MayRead, session: Session) -> Response:
     """The feed explained for people, as a page."""
     content = html_guide(queries.feeds.spec(session, feed)).encode()
-    return answer_with_etag(request, content, media_type="text/html; charset=utf-8")
+    headers = _stands_on(session, feed)
+    return answer_with_etag(request, content, media_type="text/html; charset=utf-8", headers=headers)
 
 
-def _file(name: str) -> dict[str, str]:
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+def _stands_on(session: OrmSession, feed: str) -> dict[str, str]:
+    return stands_on(queries.stamp(session, Feed.__tablename__, feed))
+
+
+def _file(session: OrmSession, feed: str, ending: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{feed}.{ending}"'} | _stands_on(session, feed)
