@@ -7,7 +7,7 @@ a chart of England is read from every figure in England, and nobody's return sho
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from services.measures.commands.signals import Found, keep, signals_of, told_of
@@ -49,7 +49,7 @@ def judge_aggregates(session: Session) -> int:
     above = _above(session, {one.organisation for one in waiting})
     for at in range(0, len(above), _PLACES_AT_ONCE):
         _judge(session, chosen, above[at : at + _PLACES_AT_ONCE])
-    session.execute(delete(Unjudged).where(Unjudged.id.in_([one.id for one in waiting])))
+    driver(session).execute("delete from unjudged where id = any(%s)", ([one.id for one in waiting],))
     return len(waiting)
 
 
