@@ -26,7 +26,7 @@ import psycopg
 
 from benchmarks.failures import TRUSTS
 from benchmarks.ingest_rules import births
-from benchmarks.one_million_births import _client, _sent
+from benchmarks.one_million_births import _sent, sender
 from deploy.cluster import Cluster
 from shared.contracts.periods import Period
 
@@ -43,7 +43,7 @@ _numbers = count()
 def main(rows: int) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as cluster:
-        client = _client(cluster)
+        client = sender(cluster)
         history(client, rows)
         workers(cluster, client, rows // 2)
 

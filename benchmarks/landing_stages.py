@@ -39,7 +39,7 @@ from shared.db import Database, driver, now
 from shared.principal import Principal
 
 STAGES: tuple[tuple[Any, str, str], ...] = (
-    (accept.checking, "check", "check the file"),
+    (checking, "check", "check the file"),
     (Body, "chunks", "  read the spool"),
     (delimited._Reader, "_block", "  parse"),
     (validation.Checker, "check", "  judge"),

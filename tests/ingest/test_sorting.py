@@ -19,10 +19,10 @@ FEED = Feed.from_spec(
 )  # fmt: skip
 
 
-def rows(first: int, count: int, **more: object) -> pl.DataFrame:
+def rows(first: int, count: int, note: str | None = None) -> pl.DataFrame:
     numbers = pl.int_range(first, first + count, eager=True)
     period = pl.select(pl.format("2026-{}", (numbers % 12 + 1).cast(pl.String).str.zfill(2))).to_series()
-    blank = pl.repeat(more.get("note"), count, dtype=pl.String, eager=True)
+    blank = pl.repeat(note, count, dtype=pl.String, eager=True)
     return pl.DataFrame({"n": numbers, "note": blank, "never": pl.Series([None] * count, dtype=pl.String),
                          "_organisation": "RGT", "_period": period, "line": numbers + 2})  # fmt: skip
 
@@ -96,9 +96,9 @@ def the_same_file(ingest: Ingest, organisation: str) -> list[Any]:
         row["baby_local_id"] = f"{organisation}{n}"
     otherwise = [row | {"births_per_labour": 2} for row in born[:20]] + born[25:]
     older = [row | {"extract_datetime": "2026-06-30T09:00"} for row in born]
-    told = []
-    for sent, more in ((born, {"dry_run": True}), (born, {}), (otherwise, {}), (older, {}), (born, {})):
-        receipt = ingest.send(as_csv(sent), "births", **more).json()
+    told: list[Any] = []
+    for sent, dry_run in ((born, True), (born, False), (otherwise, False), (older, False), (born, False)):
+        receipt = ingest.send(as_csv(sent), "births", dry_run=dry_run).json()
         found = ("status", "rows", "faults_total", "returns_total", "added", "changed", "removed")
         told.append({name: receipt.get(name) for name in found})
         told.append([(one["period"], one["version"]) for one in receipt["returns"]])
