@@ -174,6 +174,7 @@ def _rows(
              and cell.start >= coalesce(member.first, '-infinity') and cell.start < coalesce(member.last, 'infinity')
         where cell.measure = %(measure)s and {instant}
           and cell.start between coalesce(%(from)s::date, '-infinity') and coalesce(%(to)s::date, 'infinity')
+        order by cell.organisation, cell.start  -- the same question is answered in the same order
         """,  # noqa: S608 - every name is ours
         {
             "codes": [one.code for one in members],
