@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test check bench contracts lock clean
+.PHONY: setup demo test test-stories test-rooms check bench contracts lock clean
 
 setup: .venv/.ready
 
@@ -21,7 +21,14 @@ demo: setup            ## the whole platform with plausible data: what it shows,
 	$(BIN)/psip demo
 
 test: .venv/.ready-dev ## every test; those that need Java or Node are skipped, with the reason, where there is none
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-stories test-rooms
+
+STORIES := tests/journeys tests/docs tests/deploy
+test-stories:          ## those in which the whole platform runs
+	$(BIN)/pytest $(STORIES)
+
+test-rooms:            ## those of each service by itself
+	$(BIN)/pytest tests $(STORIES:%=--ignore=%)
 
 check: .venv/.ready-dev ## style, types, which way imports point, and whether the contracts keep what was promised
 	$(BIN)/ruff check .

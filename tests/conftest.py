@@ -35,14 +35,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield server
 
 
-@pytest.hookimpl(tryfirst=True)  # before the names of the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two processes that share the work, one takes a whole file; or all stories that are told over the same bus."""
-    for item in items:
-        bus = getattr(item, "callspec", None) and item.callspec.params.get("journey")  # type: ignore[attr-defined]
-        item.add_marker(pytest.mark.xdist_group(f"stories over {bus}" if bus else str(item.path)))
-
-
 class Databases:
     """Fresh databases on one server, copies of migrated templates; the next copy is made while a test uses this one."""
 
