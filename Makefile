@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test test-stories test-rooms check bench contracts lock clean
+.PHONY: setup demo test test-platform test-services check bench contracts lock clean
 
 setup: .venv/.ready
 
@@ -21,14 +21,14 @@ demo: setup            ## the whole platform with plausible data: what it shows,
 	$(BIN)/psip demo
 
 test: .venv/.ready-dev ## every test; those that need Java or Node are skipped, with the reason, where there is none
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-stories test-rooms
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-platform test-services
 
-STORIES := tests/journeys tests/docs tests/deploy
-test-stories:          ## those in which the whole platform runs
-	$(BIN)/pytest $(STORIES)
+PLATFORM := tests/journeys tests/docs tests/deploy tests/gateway
+test-platform:         ## those of the whole, and of its door
+	$(BIN)/pytest $(PLATFORM)
 
-test-rooms:            ## those of each service by itself
-	$(BIN)/pytest tests $(STORIES:%=--ignore=%)
+test-services:         ## those of each service by itself, and of the floor they share
+	$(BIN)/pytest tests $(PLATFORM:%=--ignore=%)
 
 check: .venv/.ready-dev ## style, types, which way imports point, and whether the contracts keep what was promised
 	$(BIN)/ruff check .
