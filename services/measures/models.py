@@ -90,7 +90,7 @@ class Cell(Base):
             unique=True,
             postgresql_where=text("known_to is null"),
         ),
-        Index("ix_cell_organisation", "organisation", "start", postgresql_where=text("known_to is null")),
+        Index("ix_cell_organisation", "organisation", "measure", "start", postgresql_where=text("known_to is null")),
     )
 
     measure: Mapped[str] = mapped_column(Text, primary_key=True)

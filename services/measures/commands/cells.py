@@ -19,6 +19,20 @@ from shared.messaging.outbox import publish
 
 ROWS_AT_ONCE = 400_000
 
+# Stretch by stretch over the index, whatever the planner believes of a table that has just grown a hundredfold.
+END_STANDING = """
+update cell set known_to = %s where ctid = any(array(
+    select standing.place
+    from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
+    cross join lateral (
+        select cell.ctid as place from cell
+        where cell.known_to is null and cell.organisation = stretch.organisation and cell.measure = any(%s)
+          and cell.start between stretch.first and stretch.last
+        offset 0
+    ) as standing
+))
+"""
+
 
 def recompute_measures(session: Session, measures: Sequence[str]) -> None:
     """Compute every cell of these measures from the current returns, organisation by organisation; end all others."""
@@ -115,15 +129,7 @@ def _replace(
     instant: datetime,
 ) -> None:
     cursor = driver(session).cursor()
-    cursor.execute(
-        """
-        update cell set known_to = %s
-        from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
-        where cell.known_to is null and cell.organisation = stretch.organisation and cell.measure = any(%s)
-          and cell.start between stretch.first and stretch.last
-        """,
-        (instant, *map(list, zip(*stretches, strict=True)), list(measures)),
-    )
+    cursor.execute(END_STANDING, (instant, *map(list, zip(*stretches, strict=True)), list(measures)))
     with cursor.copy(f"COPY cell ({', '.join(COLUMNS)}, known_from, change) FROM STDIN") as copy:
         copy.write(lines(cells, instant.isoformat(), change))
 

@@ -123,9 +123,14 @@ def _current(session: Session, feeds: set[str], stretches: Sequence[Stretch]) ->
         select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at,
                case when v.parts = 1 then v.row_count end
         from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
-        join return_version v on v.organisation = stretch.organisation and v.feed = any(%s)
-             and v.start <= stretch.last and v."end" >= stretch.first
-        where v.replaced_at is null and v.applied_at is not null
+        cross join unnest(%s::text[]) as asked(feed)
+        cross join lateral (  -- found by the index, whatever is believed of how much the table holds
+            select * from return_version
+            where feed = asked.feed and organisation = stretch.organisation
+              and start <= stretch.last and "end" >= stretch.first
+              and replaced_at is null and applied_at is not null
+            offset 0
+        ) as v
         """,
         (*map(list, zip(*stretches, strict=True)), list(feeds)),
     )

@@ -70,31 +70,33 @@ def wholes(
         yield Series(*row)
 
 
-# What is joined is said once more in the condition: of a list that it may not join, PostgreSQL knows how long it is.
-_CELLS = """
+# Laterally, so that each list of figures is found by the index, whatever is believed of how much the table holds.
+_ASKED = """
     from unnest(%(places)s::text[], %(codes)s::text[], %(starts)s::date[], %(ends)s::date[])
          as member(place, code, first, last)
     cross join unnest(%(measures)s::text[], %(plain)s::bool[]) as asked(measure, plain)
-    join cell on cell.measure = asked.measure and cell.organisation = member.code
-    where cell.organisation = any(%(codes)s::text[]) and cell.measure = any(%(measures)s::text[]) and {instant}
+"""
+_FOUND = """
+    from cell
+    where cell.measure = asked.measure and cell.organisation = member.code and {instant}
       and cell.failed = '{{}}' and cell.strata[1] = '' and cell.numerator[1] is not null
       and (asked.plain or cell.denominator[1] is not null)
       and (member.first is null or cell.start >= member.first) and (member.last is null or cell.start < member.last)
       and (%(from)s::date is null or cell.start >= %(from)s::date)
       and (%(to)s::date is null or cell.start <= %(to)s::date)
 """
+_CELLS = f"{_ASKED} cross join lateral (select * {_FOUND} offset 0) as cell"
 
-_OWN = (
-    """
-    select member.place, cell.measure, cell.grain, array_agg(cell.period order by cell.start),
-           array_agg(cell.numerator[1] order by cell.start), array_agg(cell.denominator[1] order by cell.start),
-           array_agg(cell.provisional order by cell.start), array_agg(1 order by cell.start)
+_OWN = f"""
+    select member.place, asked.measure, own.*
+    {_ASKED}
+    cross join lateral (
+        select grain, array_agg(period order by start), array_agg(numerator[1] order by start),
+               array_agg(denominator[1] order by start), array_agg(provisional order by start),
+               array_agg(1 order by start)
+        {_FOUND} group by grain
+    ) as own
 """
-    + _CELLS
-    + " group by 1, 2, 3"
-)
-
-
 _STRATA = "select member.place, cell.measure, cell.period, cell.strata, cell.numerator, cell.denominator" + _CELLS
 _SUMMED = "\n".join(
     [

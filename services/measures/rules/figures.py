@@ -87,9 +87,10 @@ def _of_one_grain(frame: pl.DataFrame, parts: Sequence[_Part], grain: Grain) -> 
         concerned = [part for part in parts if not name or name in part.definition.strata]
         key = [*_PLACE, dimensions[name]] if name else [*_PLACE]
         table = finest.group_by(key).agg(pl.exclude(*_PLACE, *dimensions.values()).sum())
+        for field, repeated in again.items():
+            table = _with_repeated(table, [part for part in concerned if part.half.field == field], repeated, key)
         for part in concerned:
-            needed = again[str(part.half.field)] if part.half.kind == "distinct" else rows
-            table = _SETTLED[part.half.kind](table, part, needed, key)
+            table = _SETTLED[part.half.kind](table, part, rows, key)
         tables += _figures_of(table, concerned, _stratum(name, dimensions))
     return pl.concat(tables)
 
@@ -123,15 +124,16 @@ def _known_sums(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[
     return table.with_columns(pl.when(~unknown).then(pl.col(column)).alias(column))
 
 
-def _distinct_counts(table: pl.DataFrame, part: _Part, again: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """The values that occur once are counted; `again` holds the rows of the others."""
-    field, column = str(part.half.field), part.column
-    if not again.height:
+def _with_repeated(table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The distinct values of one field that occur once are counted in `table`; `again` holds the rows of the others."""
+    counted = [part for part in parts if part.half.kind == "distinct"]
+    if not counted or not again.height:
         return table
-    values = again.filter(part.half.rows & pl.col(field).is_not_null()).select(*key, field).unique()
-    more = values.group_by(key).agg(pl.len().alias("_more"))
-    total = pl.col(column) + pl.col("_more").fill_null(0)
-    return table.join(more, on=key, how="left").with_columns(total.alias(column)).drop("_more")
+    value = pl.col(str(counted[0].half.field))
+    rows = again.lazy().filter(value.is_not_null())
+    found = rows.group_by(*key, value).agg(part.half.rows.any().alias(part.column) for part in counted)
+    more = found.group_by(key).agg(pl.col(part.column for part in counted).sum()).collect()
+    return pl.concat([table, more], how="diagonal_relaxed").group_by(key).agg(pl.all().exclude(key).sum())
 
 
 def _sorted_dates(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
@@ -145,7 +147,7 @@ def _sorted_dates(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: lis
 _SETTLED: Mapping[ValueKind, Callable[[pl.DataFrame, _Part, pl.DataFrame, list[str]], pl.DataFrame]] = {
     "count": _counts,
     "sum": _known_sums,
-    "distinct": _distinct_counts,
+    "distinct": _counts,
     "dates": _sorted_dates,
 }
 """For each kind of value, what is still to be done once the rows have been added up."""

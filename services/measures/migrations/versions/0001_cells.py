@@ -57,7 +57,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_cell_organisation",
         "cell",
-        ["organisation", "start"],
+        ["organisation", "measure", "start"],
         unique=False,
         postgresql_where=sa.text("known_to is null"),
     )
