@@ -8,6 +8,7 @@ the second. It remembers no last position, because a lower position can be commi
 import secrets
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import LiteralString, TypeVar
 
 import orjson
@@ -28,14 +29,17 @@ _BATCH_BYTES = 8_000_000
 _NEXT = sql.SQL(
     """
     select position, topic, key, ordering_key, headers, body from (
-        select *, sum(coalesce(octet_length(body), 0)) over (order by position) - octet_length(body) as before
+        select *, sum(coalesce(octet_length(body), 0)) over up_to - octet_length(body) as before,
+            coalesce(max(held_until) over up_to <= %s, true) as due
         from (
-            select position, topic, key, ordering_key, headers, coalesce(body, {}) as body
+            select position, topic, key, ordering_key, headers, coalesce(body, {}) as body, held_until
             from outbox order by position limit %s
         ) first
-    ) sized where coalesce(before, 0) < %s order by position
+        window up_to as (order by position)
+    ) sized where due and coalesce(before, 0) < %s order by position
     """
 )
+_HELD_BACK = "outbox: seconds that what is published is held back"
 E = TypeVar("E", bound=Event)
 
 
@@ -45,6 +49,14 @@ def new_id() -> str:
     value = (milliseconds << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
     digits = f"{value:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def hold_back(session: Session, *, seconds: float) -> None:
+    """Let what the session publishes from now on wait for so long, and all that is published after it behind it.
+
+    To listeners it is as if the bus were away: for the sandbox.
+    """
+    session.info[_HELD_BACK] = seconds
 
 
 def publish(
@@ -57,10 +69,12 @@ def publish(
     an event that no bus would take: in the outbox it would hold up all that follow.
     """
     steps = trail()
+    held_until = _held_until(session)
     session.flush()
-    statement = "COPY outbox (topic, key, ordering_key, headers, body, stored) FROM STDIN (FORMAT BINARY)"
+    statement = "COPY outbox (topic, key, ordering_key, headers, body, stored, held_until) FROM STDIN (FORMAT BINARY)"
     with driver(session).cursor().copy(statement) as copy:
-        copy.set_types(["text", "text", "text", "jsonb", "bytea", "text"])  # as text a body would be twice as long
+        # As text a body would be twice as long.
+        copy.set_types(["text", "text", "text", "jsonb", "bytea", "text", "timestamptz"])
         for event in events:
             envelope = Envelope(
                 id=new_id(),
@@ -75,17 +89,30 @@ def publish(
             headers = Jsonb(message.headers, dumps=orjson.dumps)
             place = stored(event)
             body = message.body if place is None else None
-            copy.write_row((message.topic, message.key, message.ordering_key, headers, body, place))
+            copy.write_row((message.topic, message.key, message.ordering_key, headers, body, place, held_until))
+
+
+def _held_until(session: Session) -> datetime | None:
+    seconds = session.info.get(_HELD_BACK, 0.0)
+    return now() + timedelta(seconds=seconds) if seconds else None
 
 
 class Relay:
     """Carries a service's outbox to the bus.
 
-    `stored` is the SQL by which the service finds a body that it keeps elsewhere, given `outbox.stored`.
+    `stored` is the SQL by which the service finds a body that it keeps elsewhere, given `outbox.stored`. At the first
+    message that is held back it stops, as where the bus is away: order is kept.
     """
 
-    def __init__(self, database: Database, bus: Bus, *, stored: LiteralString = "null::bytea") -> None:
-        self.database, self.bus = database, bus
+    def __init__(
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        stored: LiteralString = "null::bytea",
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.database, self.bus, self.clock = database, bus, clock
         self._query = _NEXT.format(sql.SQL(stored))
 
     def step(self) -> int:
@@ -100,7 +127,7 @@ class Relay:
             return len(messages)
 
     def _next(self, session: Session) -> tuple[list[int], list[Message]]:
-        rows = driver(session).execute(self._query, (_BATCH_ROWS, _BATCH_BYTES), binary=True)
+        rows = driver(session).execute(self._query, (self.clock(), _BATCH_ROWS, _BATCH_BYTES), binary=True)
         positions, messages = [], []
         for position, topic, key, ordering_key, headers, body in rows:
             if body is None:

@@ -21,7 +21,7 @@ def add_tables(metadata: MetaData) -> None:
     """Declare `outbox`, `inbox` and `parked` in the metadata.
 
     outbox: messages of this service that the bus has not kept yet, in order of `position`. A body that the service
-    keeps anyway is not written twice: `stored` says where it is.
+    keeps anyway is not written twice: `stored` says where it is. `held_until`: see `outbox.hold_back`.
     inbox: ids of the events already applied, so that each is applied once.
     parked: messages that could not be applied, with the reason; nothing is thrown away.
     """
@@ -36,6 +36,7 @@ def add_tables(metadata: MetaData) -> None:
         Column("body", LargeBinary),
         Column("stored", Text),
         Column("written_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("held_until", DateTime(timezone=True)),
         CheckConstraint("num_nonnulls(body, stored) = 1", name="body_here_or_there"),
     )
     inbox = Table(

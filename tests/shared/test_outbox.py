@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -9,13 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.contracts.measures import SignalDetected
-from shared.db import Database
+from shared.db import Database, now
 from shared.messaging import outbox
 from shared.messaging.bus import LARGEST_BODY, BusUnavailable, Message
 from shared.messaging.cloudevents import decode
 from shared.messaging.consumer import Consumer
 from shared.messaging.local import LocalBus
-from shared.messaging.outbox import Relay, publish, waiting
+from shared.messaging.outbox import Relay, hold_back, publish, waiting
 from tests.shared.builders import a_signal, some_signals
 
 TOPIC = SignalDetected.TOPIC.name
@@ -213,3 +214,30 @@ def test_a_message_whose_body_is_not_where_it_was_said_to_be_stays_in_the_outbox
         Relay(database, local_bus).step()
     assert waiting(database) == 1
     assert told(local_bus) == []
+
+
+def test_what_is_held_back_waits_with_all_behind_it_and_goes_in_order_when_its_time_has_come(
+    database: Database, local_bus: LocalBus
+) -> None:
+    tell(database, "before")
+    with database.session() as session:
+        hold_back(session, seconds=3600)
+        publish(session, [a_signal("held"), a_signal("held as well")], source="tests")
+    tell(database, "behind")
+
+    assert Relay(database, local_bus).step() == 1
+    assert Relay(database, local_bus).step() == 0
+    assert told(local_bus, "meanwhile") == ["before"]
+    assert waiting(database) == 3
+
+    later = Relay(database, local_bus, clock=lambda: now() + timedelta(days=1))
+    assert later.step() == 3
+    assert told(local_bus) == ["before", "held", "held as well", "behind"]
+
+
+def test_what_is_held_back_is_of_one_session_and_not_of_the_next(database: Database, local_bus: LocalBus) -> None:
+    with database.session() as session:
+        hold_back(session, seconds=3600)
+    tell(database, "one")
+
+    assert Relay(database, local_bus).step() == 1

@@ -139,6 +139,7 @@ def _create_live(instant: sa.DateTime) -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("stored", sa.Text(), nullable=True),
         sa.Column("written_at", instant, server_default=sa.text("now()"), nullable=False),
+        sa.Column("held_until", instant, nullable=True),
         sa.CheckConstraint("num_nonnulls(body, stored) = 1", name=op.f("ck_outbox_body_here_or_there")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_outbox")),
     )

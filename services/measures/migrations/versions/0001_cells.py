@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("stored", sa.Text(), nullable=True),
         sa.Column("written_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("num_nonnulls(body, stored) = 1", name=op.f("ck_outbox_body_here_or_there")),
         sa.PrimaryKeyConstraint("position", name=op.f("pk_outbox")),
     )
