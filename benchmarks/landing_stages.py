@@ -162,7 +162,7 @@ def _accept(database: Database, url: SecretStr, body: Body, watch: Stopwatch) ->
     with database.session() as session:
         driver(session).execute(f"truncate {_FILLED} cascade")
     settings = IngestSettings(database_url=url, principal_key="", pseudonym_key=SecretStr("k" * 64))
-    caller = Principal("bench", frozenset({"submissions:write"}), frozenset({"*"}), "member", None)
+    caller = Principal("bench", frozenset({"submissions:write"}), frozenset({"*"}), "member")
     with watch.of("whole"), ExitStack() as until_committed, database.session() as session:
         answered = accept.accept_submission(
             session, body, Options("births"), Arrival("text/csv", None, None),

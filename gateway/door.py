@@ -165,7 +165,7 @@ class Door:
                 receive,
                 send,
                 row=visit.row,
-                principal=self._visitors.sign(visit.visitor, clock=visit.asked.clock),
+                principal=self._visitors.sign(visit.visitor, supposed=visit.asked.supposed),
                 extra=partial(self._told, visit) if visit.need == FIGURES else visit.allowance.headers,
             )
         except Problem as problem:
@@ -183,7 +183,7 @@ class Door:
     async def _serve_own(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
         headers = [header for header in scope["headers"] if header[0] != PRINCIPAL]
         if visit.visitor is not None:
-            headers.append((PRINCIPAL, self._visitors.sign(visit.visitor, clock=visit.asked.clock)))
+            headers.append((PRINCIPAL, self._visitors.sign(visit.visitor, supposed=visit.asked.supposed)))
         status = 500
 
         async def send_with_allowance(message: Message) -> None:

@@ -1,8 +1,8 @@
 """The sandbox: another day, and trouble that a client should have met before it is made live.
 
 `X-Sandbox-Clock` and `X-Scenario` are honoured where `PSIP_SANDBOX` is on (`psip demo`). Elsewhere they are refused:
-who sends them believes to be in a sandbox and must not find out by having changed something. Services are told the
-instant in the signed principal, never in a header that a caller writes.
+who sends them believes to be in a sandbox and must not find out by having changed something. Services are told what
+to suppose in the signed principal, never in a header that a caller writes.
 """
 
 import asyncio
@@ -12,33 +12,43 @@ from typing import Final, NamedTuple
 
 from gateway.problems import OnlyInTheSandbox
 from gateway.wire import Headers
+from shared.principal import AS_IT_IS, Supposed
 from shared.problems import InvalidRequest
 
 CLOCK, SCENARIO = "X-Sandbox-Clock", "X-Scenario"
 NAMES: Final[Mapping[bytes, str]] = {name.lower().encode(): name for name in (CLOCK, SCENARIO)}
 YEARS = range(2000, 2101)
 BUSY_SECONDS = 2
+OUTAGE_SECONDS = 15.0
 
 
 class Scenario(NamedTuple):
-    """What happens: the answer waits for so many seconds, it is so much later than it is, or the platform is busy."""
+    """What happens.
+
+    The answer waits for so many seconds, it is so much later than it is, the platform is busy, every organisation
+    `closed` long ago, or Kafka is away for the seconds of an `outage`.
+    """
 
     seconds: float = 0.0
     later: timedelta = timedelta()
     busy: bool = False
+    closed: bool = False
+    outage: float = 0.0
 
 
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "slow": Scenario(seconds=3.0),
     "late-return": Scenario(later=timedelta(days=92)),
     "busy": Scenario(busy=True),
+    "org-closed": Scenario(closed=True),
+    "kafka-down": Scenario(outage=OUTAGE_SECONDS),
 }
 
 
 class Asked(NamedTuple):
-    """What a request asks of the sandbox: the instant to take for now, the seconds to wait, or a refusal."""
+    """What a request asks of the sandbox: what services are to suppose, the seconds to wait, or a refusal."""
 
-    clock: datetime | None = None
+    supposed: Supposed = AS_IT_IS
     seconds: float = 0.0
     busy: bool = False
 
@@ -62,7 +72,7 @@ def asked(headers: Headers, *, sandbox: bool) -> Asked:
     scenario = _scenario(told[SCENARIO]) if SCENARIO in told else Scenario()
     if scenario.later:
         clock = (clock or datetime.now(UTC)) + scenario.later
-    return Asked(clock, scenario.seconds, scenario.busy)
+    return Asked(Supposed(clock, scenario.closed, scenario.outage), scenario.seconds, scenario.busy)
 
 
 def _instant(text: str) -> datetime:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 import anyio
 import anyio.to_thread
@@ -15,7 +14,7 @@ from gateway.access.remote import KeysUnavailable
 from gateway.access.roster import OUTSIDE, Roster
 from gateway.access.tokens import AccessToken, Tokens
 from gateway.problems import AccessUncertain
-from shared.principal import LIFE_SECONDS, Principal, Signer
+from shared.principal import AS_IT_IS, LIFE_SECONDS, Principal, Signer, Supposed
 from shared.problems import Unauthenticated
 
 
@@ -67,13 +66,13 @@ class Visitors:
             await self._ask_again(visitor)
         return visitor
 
-    def sign(self, visitor: Visitor, *, clock: datetime | None = None) -> bytes:
+    def sign(self, visitor: Visitor, *, supposed: Supposed = AS_IT_IS) -> bytes:
         """The signed principal the services believe; made anew when half its life is over.
 
-        `clock` is the instant that a caller in the sandbox asked to be taken for now.
+        What a caller in the sandbox asked services to suppose is of one request.
         """
-        if clock is not None:
-            return self._signer.sign(replace(visitor.principal, clock=clock)).encode()
+        if supposed != AS_IT_IS:
+            return self._signer.sign(replace(visitor.principal, supposed=supposed)).encode()
         now = self._clock()
         if visitor.principal_until <= now:
             visitor.signed = self._signer.sign(visitor.principal).encode()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+import msgspec
 import orjson
 from fastapi import Depends, Request
 from joserfc import jwt
@@ -25,19 +26,35 @@ Audience = Literal["public", "member", "national"]
 
 
 @dataclass(frozen=True, slots=True)
+class Supposed:
+    """What services are to take for true in one request, where a caller in the sandbox asked for it.
+
+    `clock` is the instant to take for now (UTC), `closed` that every organisation closed long ago, `outage` the seconds
+    for which the bus is away from what is written.
+    """
+
+    clock: datetime | None = None
+    closed: bool = False
+    outage: float = 0.0
+
+
+AS_IT_IS = Supposed()
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller: its client id, what it may do, whom it acts for, and how exactly it may see figures.
 
     `organisations` are codes it acts for (`*` means all); what lies within them is decided where the data is.
-    `audience` is `public` (disclosure control), `member` (exact for its own) or `national` (exact). `clock` is the
-    instant to take for now, where a caller in the sandbox asked for another; UTC.
+    `audience` is `public` (disclosure control), `member` (exact for its own) or `national` (exact). `supposed` is of
+    the sandbox.
     """
 
     client_id: str
     scopes: frozenset[str]
     organisations: frozenset[str] = frozenset()
     audience: Audience = "public"
-    clock: datetime | None = None
+    supposed: Supposed = AS_IT_IS
 
     def may(self, scope: str) -> bool:
         """Whether it holds the scope."""
@@ -55,7 +72,7 @@ class Principal:
             "scope": " ".join(sorted(self.scopes)),
             "organisations": sorted(self.organisations),
             "audience": self.audience,
-            **({"clock": self.clock.isoformat()} if self.clock else {}),
+            **({"supposed": msgspec.to_builtins(self.supposed)} if self.supposed != AS_IT_IS else {}),
         }
 
     @classmethod
@@ -66,7 +83,7 @@ class Principal:
             scopes=frozenset(claims["scope"].split()),
             organisations=frozenset(claims["organisations"]),
             audience=claims["audience"],
-            clock=datetime.fromisoformat(claims["clock"]) if "clock" in claims else None,
+            supposed=msgspec.convert(claims["supposed"], Supposed) if "supposed" in claims else AS_IT_IS,
         )
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from gateway import sandbox
-from shared.principal import Principal, Verifier
+from shared.principal import AS_IT_IS, Principal, Supposed, Verifier
 from shared.problems import InvalidRequest
 
 ADDRESS = "/v1/calendar"
@@ -34,7 +35,7 @@ def principal(gateway: Any) -> Principal:
 def test_a_service_is_told_the_instant_in_the_principal_and_not_in_a_header(playground: Any) -> None:
     assert ask(playground, X_Sandbox_Clock=THE_13TH).status_code == 200
 
-    assert principal(playground).clock == datetime(2026, 10, 13, 8, tzinfo=UTC)
+    assert principal(playground).supposed.clock == datetime(2026, 10, 13, 8, tzinfo=UTC)
     assert not {"x-sandbox-clock", "x-scenario"} & playground.upstream.last.keys()
 
 
@@ -44,14 +45,24 @@ def test_the_instant_is_of_one_request_and_not_of_the_next(playground: Any) -> N
     playground.http.get(ADDRESS, headers=bearer | {"X-Sandbox-Clock": THE_13TH})
     playground.http.get(ADDRESS, headers=bearer)
 
-    assert principal(playground).clock is None
+    assert principal(playground).supposed == AS_IT_IS
+
+
+@pytest.mark.parametrize(
+    ("name", "supposed"), [("org-closed", Supposed(closed=True)), ("kafka-down", Supposed(outage=15.0))]
+)
+def test_what_services_are_to_suppose_is_told_in_the_principal(playground: Any, name: str, supposed: Supposed) -> None:
+    assert ask(playground, X_Scenario=name).status_code == 200
+
+    assert principal(playground).supposed == supposed
+    assert "x-scenario" not in playground.upstream.last
 
 
 def test_a_quarter_later_is_later_than_now_or_than_the_instant_asked_for(playground: Any) -> None:
     ask(playground, X_Scenario="late-return", X_Sandbox_Clock=THE_13TH)
-    later = principal(playground).clock
+    later = principal(playground).supposed.clock
     ask(playground, X_Scenario="late-return")
-    from_now = principal(playground).clock
+    from_now = principal(playground).supposed.clock
 
     assert later == datetime(2026, 10, 13, 8, tzinfo=UTC) + timedelta(days=92)
     assert from_now is not None
@@ -89,11 +100,13 @@ def test_what_cannot_be_is_refused_with_what_can(playground: Any, name: str, val
     assert answer.json()["errors"][0]["parameter"] == name
 
 
-@pytest.mark.parametrize("name", ["X-Sandbox-Clock", "X-Scenario"])
-def test_elsewhere_it_is_refused_and_nothing_is_done(gateway: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("X-Sandbox-Clock", THE_13TH), *(("X-Scenario", name) for name in sandbox.SCENARIOS)]
+)
+def test_elsewhere_it_is_refused_and_nothing_is_done(gateway: Any, name: str, value: str) -> None:
     before = len(gateway.upstream.seen)
 
-    answer = gateway.http.post("/v1/submissions", headers=gateway.client().bearer | {name: "slow"})
+    answer = gateway.http.post("/v1/submissions", headers=gateway.client().bearer | {name: value})
 
     assert answer.status_code == 422
     assert answer.json()["type"] == "/problems/only-in-the-sandbox"
@@ -107,5 +120,11 @@ def test_nobody_learns_whether_it_is_a_sandbox_without_a_token(playground: Any) 
 
 
 def test_a_scenario_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(InvalidRequest, match="slow, late-return, busy"):
+    with pytest.raises(InvalidRequest, match="slow, late-return, busy, org-closed, kafka-down"):
         sandbox.asked([(b"x-scenario", b"flood")], sandbox=True)
+
+
+def test_every_scenario_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "front-end.md").read_text()
+
+    assert [name for name in sandbox.SCENARIOS if f"| `{name}` |" not in guide] == []

@@ -1,7 +1,6 @@
 """Ingest on a real server with a database of its own, told of the catalogue's feeds and a few organisations."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,7 +13,7 @@ from services.ingest.events import HANDLERS
 from services.ingest.settings import IngestSettings
 from shared.contracts.event import Event
 from shared.db import Database
-from shared.principal import HEADER, Principal, Signer, new_key
+from shared.principal import AS_IT_IS, HEADER, Principal, Signer, Supposed, new_key
 from tests.ingest.builders import a_feed, a_measure, an_organisation
 
 FEEDS = ("births", "measure-counts", "care-home-weekly")
@@ -39,10 +38,10 @@ class Ingest:
         *organisations: str,
         client: str = "supplier",
         scopes: frozenset[str] = SCOPES,
-        clock: datetime | None = None,
+        supposed: Supposed = AS_IT_IS,
     ) -> dict[str, str]:
         """The header of a caller that acts for these organisations (none named: for all)."""
-        principal = Principal(client, scopes, frozenset(organisations or ("*",)), "member", clock)
+        principal = Principal(client, scopes, frozenset(organisations or ("*",)), "member", supposed)
         return {HEADER: self._signer.sign(principal)}
 
     def send(

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from shared.principal import Supposed
 from tests.ingest.builders import an_organisation, as_csv, some_births
 from tests.ingest.conftest import Ingest
 
@@ -103,7 +104,7 @@ def test_a_question_that_makes_no_sense_names_its_parameter(
 
 
 def test_a_caller_in_the_sandbox_is_answered_as_if_it_were_then(told: Ingest) -> None:
-    then = told.as_("*", clock=datetime(2025, 2, 10, 9, tzinfo=UTC))
+    then = told.as_("*", supposed=Supposed(clock=datetime(2025, 2, 10, 9, tzinfo=UTC)))
 
     items = told.get("/v1/calendar", who=then, feed="births", **{"from": "2025-01", "to": "2025-02"}).json()["items"]
     counts = told.get("/v1/completeness", who=then, feed="births", period="2025-02").json()["counts"]

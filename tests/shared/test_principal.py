@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-from shared.principal import ALGORITHM, HEADER, LIFE_SECONDS, Principal, Requires, Signer, Verifier, new_key
+from shared.principal import ALGORITHM, HEADER, LIFE_SECONDS, Principal, Requires, Signer, Supposed, Verifier, new_key
 from shared.problems import Unauthenticated
 
 PRIVATE, PUBLIC = new_key()
@@ -52,12 +52,14 @@ def test_a_service_reads_the_principal_that_the_gateway_signed() -> None:
     assert a_verifier().verify(token) == SOMEBODY
 
 
-def test_the_instant_of_a_caller_in_the_sandbox_travels_with_the_principal() -> None:
-    then = replace(SOMEBODY, clock=datetime(2026, 10, 13, 8, tzinfo=UTC))
+def test_what_a_caller_in_the_sandbox_supposes_travels_with_the_principal() -> None:
+    supposed = Supposed(clock=datetime(2026, 10, 13, 8, tzinfo=UTC), closed=True, outage=15.0)
+    then = replace(SOMEBODY, supposed=supposed)
 
     assert a_verifier().verify(Signer(PRIVATE, clock=Clock()).sign(then)) == then
+    assert "supposed" not in SOMEBODY.claims()
     with pytest.raises(Unauthenticated):
-        a_verifier().verify(signed(clock="the 13th"))
+        a_verifier().verify(signed(supposed={"clock": "the 13th"}))
 
 
 def test_a_principal_lives_a_minute_and_remembering_it_does_not_lengthen_its_life() -> None:

@@ -140,7 +140,7 @@ def list_reminders(
 
 def _today(caller: Principal, known_at: datetime | None) -> date:
     """The day on which it is asked, or is asked about."""
-    return london_day(known_at or caller.clock or now())
+    return london_day(known_at or caller.supposed.clock or now())
 
 
 def _is_worth(entry: dict[str, Any], today: date) -> bool:

@@ -1,5 +1,6 @@
 """Who may send and who may read, and what is known of feeds and organisations when they do."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
@@ -8,16 +9,17 @@ from pydantic import AwareDatetime
 from services.ingest.queries.reference import Known, ReferenceBook
 from shared.contracts.periods import Period
 from shared.db import Session
-from shared.principal import Principal, Requires
+from shared.principal import Principal, Requires, caller
 from shared.problems import InvalidRequest
 
 MaySend = Annotated[Principal, Depends(Requires("submissions:write"))]
 MayRead = Annotated[Principal, Depends(Requires("submissions:read"))]
 
 
-def _known(request: Request, session: Session) -> Known:
+def _known(request: Request, session: Session, principal: Annotated[Principal, Depends(caller)]) -> Known:
     book: ReferenceBook = request.app.state.reference
-    return book.known(session)
+    known = book.known(session)
+    return replace(known, reference=known.reference.all_closed()) if principal.supposed.closed else known
 
 
 def period_of(text: str, parameter: str = "period") -> Period:

@@ -40,7 +40,7 @@ from services.ingest.rules.headers import OUR_MENDS
 from services.ingest.settings import IngestSettings
 from shared.contracts.periods import Period
 from shared.db import now
-from shared.messaging.outbox import new_id
+from shared.messaging.outbox import hold_back, new_id
 from shared.principal import Principal
 from shared.problems import InvalidRequest
 
@@ -70,6 +70,7 @@ def accept_submission(
 
     Raises the problems of `services.ingest.problems` where the request as a whole is wrong; nothing is stored then.
     """
+    hold_back(session, seconds=caller.supposed.outage)
     received_at = now()
     live = known.live(options.feed, options.feed_version)
     organisation = organisation_of(options, caller, known, received_at)

@@ -1,11 +1,13 @@
 """What ingest knows of organisations and measures when it checks rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 from shared.contracts.periods import Period
+
+LONG_AGO = date(1948, 7, 4)  # the day before the NHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Reference:
 
     organisations: Mapping[str, Organisation]
     measures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def all_closed(self) -> "Reference":
+        """The same, had every organisation closed long ago."""
+        closed = {name: replace(one, opened=None, closed=LONG_AGO) for name, one in self.organisations.items()}
+        return replace(self, organisations=closed)
 
 
 def standing(one: Organisation, period: Period, *, grace_days: int) -> tuple[str, str]:
