@@ -36,10 +36,11 @@ from gateway.outward import addresses
 from gateway.outward.documents import fetch
 from gateway.pages import api as pages
 from gateway.proxy import Proxy
-from gateway.repeats import Answered, Sealing, repeat_answer
+from gateway.repeats import sealed_answers
 from gateway.routes import Routes
 from gateway.settings import GatewaySettings
 from gateway.visitors import Visitors
+from shared import repeats
 from shared.db import Database
 from shared.messaging.counts import message_counts
 from shared.principal import Signer
@@ -140,8 +141,7 @@ def create_app(settings: GatewaySettings, *, going: Iterable[Deprecation] = DEPR
         alone.labels(name).set_function(partial(getattr, service, "left_alone"))
     app.state.tokens, app.state.limits, app.state.hub = tokens, limits, hub
     app.state.closing = hub.close
-    app.state.sealing = Sealing(settings.webhook_key.get_secret_value())
-    app.add_exception_handler(Answered, repeat_answer)
+    repeats.install(app, sealed_answers(settings.webhook_key.get_secret_value()))
     app.state.signatures = Signatures(settings.webhook_key.get_secret_value())
     app.state.resolve = addresses.look_up
     app.state.looking_up = anyio.CapacityLimiter(webhooks.LOOKING_UP_AT_ONCE)

@@ -109,9 +109,3 @@ class AccessUncertain(Problem):
     """The gateway cannot tell just now which clients are still allowed in, and lets nobody through until it can."""
 
     status, slug = 503, "access-uncertain"
-
-
-class IdempotencyKeyReused(Problem):
-    """This Idempotency-Key was used before for something else."""
-
-    status, slug = 422, "idempotency-key-reused"

@@ -110,6 +110,11 @@ def driver(session: OrmSession) -> psycopg.Connection[Any]:
     return connection
 
 
+def take_turn(session: OrmSession, name: str) -> None:
+    """Wait until nobody else has the turn of this name, and keep others waiting until the transaction ends."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
 def now() -> datetime:
     """This instant, in UTC. Commands read the clock here; rules are handed it."""
     return datetime.now(UTC)

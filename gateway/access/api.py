@@ -15,8 +15,8 @@ from gateway.access.models import Client
 from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient, UnknownClient
 from gateway.conformance.checks import Ledger
 from gateway.limits import Limits, neighbourhood, too_many
-from gateway.problems import IdempotencyKeyReused, TooManyRequests
-from gateway.repeats import Once, answered
+from gateway.problems import TooManyRequests
+from gateway.repeats import answered
 from gateway.routes import SCOPES
 from gateway.settings import GatewaySettings
 from shared import paging
@@ -24,6 +24,7 @@ from shared.caching import Tagged
 from shared.db import Session
 from shared.principal import Principal, Requires, caller
 from shared.problems import problems
+from shared.repeats import IdempotencyKeyReused, Once
 
 HASHING_AT_ONCE = 2  # each takes a core for 20 ms and 19 MiB
 FETCHING_AT_ONCE = 8  # each may wait seconds for somebody else's machine

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db import Tables, new_metadata
+from shared.repeats import FirstAnswer
 
 
 class Base(Tables):
@@ -70,18 +71,10 @@ class UsedAssertion(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class Repeat(Base):
-    """What a POST with an `Idempotency-Key` was answered, sealed; `key` and `sha256` are hashes of key and request."""
+class Repeat(FirstAnswer, Base):
+    """What a POST with an `Idempotency-Key` was answered, its body sealed."""
 
     __tablename__ = "repeat"
-
-    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    sha256: Mapped[str] = mapped_column(Text)
-    status: Mapped[int] = mapped_column(Integer)
-    headers: Mapped[dict[str, Any]]
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    at: Mapped[datetime]
 
 
 class AuditEntry(Base):

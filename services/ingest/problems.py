@@ -51,12 +51,6 @@ class TooLarge(Problem):
     status, slug = 413, "too-large"
 
 
-class KeyReused(Problem):
-    """This Idempotency-Key was used before for something else."""
-
-    status, slug = 422, "idempotency-key-reused"
-
-
 class AlreadyWithdrawn(Problem):
     """The submission was withdrawn before."""
 

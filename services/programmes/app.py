@@ -4,9 +4,10 @@ from fastapi import FastAPI
 
 import services.programmes
 from services.programmes.api import ROUTERS
-from services.programmes.api.repeats import Answered, repeat_answer
 from services.programmes.hierarchy import Hierarchies
+from services.programmes.models import Answer
 from services.programmes.settings import ProgrammesSettings
+from shared import repeats
 from shared.db import Database
 from shared.messaging.counts import message_counts
 from shared.service import create_service
@@ -22,5 +23,5 @@ def create_app(settings: ProgrammesSettings, database: Database | None = None) -
         settings, database=database, routers=ROUTERS, counts=message_counts(database), description=description
     )
     app.state.hierarchies = Hierarchies()
-    app.add_exception_handler(Answered, repeat_answer)
+    repeats.install(app, repeats.FirstAnswers(Answer))
     return app

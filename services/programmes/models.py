@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, declared_attr, mapped_
 
 from shared.db import Recorded, Tables, new_metadata
 from shared.messaging.tables import add_tables
+from shared.repeats import FirstAnswer
 
 T = TypeVar("T")
 
@@ -279,18 +280,10 @@ class Change(Base):
     )
 
 
-class Answer(Base):
+class Answer(FirstAnswer, Base):
     """What a request with an `Idempotency-Key` was answered: the same request again gets the same."""
 
     __tablename__ = "answer"
-
-    client: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    sha256: Mapped[str]
-    status: Mapped[int]
-    headers: Mapped[dict[str, Any]]
-    body: Mapped[bytes]
-    at: Mapped[datetime]
 
 
 class Load(Base):

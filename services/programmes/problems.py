@@ -109,9 +109,3 @@ class InvalidAnnotation(Problem):
     """The annotation cannot be recorded as it is written."""
 
     status, slug = 422, "invalid-annotation"
-
-
-class IdempotencyKeyReused(Problem):
-    """This Idempotency-Key was used before for something else."""
-
-    status, slug = 422, "idempotency-key-reused"

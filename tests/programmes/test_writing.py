@@ -627,20 +627,10 @@ def test_a_repeat_with_its_key_gets_the_first_answer_and_changes_nothing(registr
     assert len(registry.published(AnnotationSet)) == 1
 
 
-def test_a_key_is_for_one_request(lead, second):
-    headers = {"Idempotency-Key": "k-1"}
-    good(lead("POST", "/annotations", AN_ANNOTATION, headers=headers), 201)
-    other = lead("POST", "/annotations", AN_ANNOTATION | {"text": "Something else"}, headers=headers)
-    refused(other, 422, "idempotency-key-reused")
-    good(second("POST", "/annotations", AN_ANNOTATION | {"text": "Mine"}, headers=headers), 201)
-
-
-def test_a_request_that_was_refused_may_be_mended_and_sent_with_the_same_key(lead):
-    headers = {"Idempotency-Key": "k-1"}
-    refused(
-        lead("POST", "/annotations", AN_ANNOTATION | {"measure": "nope"}, headers=headers), 422, "invalid-annotation"
-    )
-    good(lead("POST", "/annotations", AN_ANNOTATION, headers=headers), 201)
+def test_who_may_no_longer_write_is_not_told_what_was_answered(registry, lead):
+    good(lead("POST", "/annotations", AN_ANNOTATION, headers={"Idempotency-Key": "k-1"}), 201)
+    reader = Caller(registry, "lead", "EAST", scopes="programmes:read")
+    refused(reader("POST", "/annotations", AN_ANNOTATION, headers={"Idempotency-Key": "k-1"}), 403, "forbidden")
 
 
 def test_of_many_who_change_the_same_thing_at_once_exactly_one_wins(lead, drafted):

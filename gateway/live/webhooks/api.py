@@ -21,13 +21,13 @@ from gateway.live.problems import (
 )
 from gateway.live.webhooks import commands, queries, schemas
 from gateway.live.webhooks.signatures import Signatures
-from gateway.problems import IdempotencyKeyReused
-from gateway.repeats import Once, answered
+from gateway.repeats import answered
 from shared import paging
 from shared.caching import Tagged
 from shared.db import Session
 from shared.principal import Principal, Requires
 from shared.problems import problems
+from shared.repeats import IdempotencyKeyReused, Once
 
 LARGEST_ID = 2**63 - 1
 LOOKING_UP_AT_ONCE = 4

@@ -63,14 +63,14 @@ def upgrade() -> None:
     op.create_index(op.f("ix_used_assertion_expires_at"), "used_assertion", ["expires_at"])
     op.create_table(
         "repeat",
-        sa.Column("client_id", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("client", sa.String(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("at", instant, nullable=False),
-        sa.PrimaryKeyConstraint("client_id", "key", name=op.f("pk_repeat")),
+        sa.PrimaryKeyConstraint("client", "key", name=op.f("pk_repeat")),
     )
     op.create_table(
         "audit",

@@ -11,7 +11,6 @@ from services.ingest.api.body import Received
 from services.ingest.api.callers import MayRead, MaySend, WhatIsKnown
 from services.ingest.problems import (
     AlreadyWithdrawn,
-    KeyReused,
     NoRoom,
     NotYourOrganisation,
     TooBusy,
@@ -32,6 +31,7 @@ from shared.caching import answer_with_etag
 from shared.db import Session
 from shared.principal import HEADER
 from shared.problems import problems
+from shared.repeats import REPLAYED, IdempotencyKey, IdempotencyKeyReused
 
 router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
 SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
@@ -44,7 +44,7 @@ _PROBLEMS = problems(
     UnreadableFile,
     UnsupportedFormat,
     TooLarge,
-    KeyReused,
+    IdempotencyKeyReused,
     TooManyRows,
     TooBusy,
     NoRoom,
@@ -91,9 +91,7 @@ def send_submission(
     atomic: Annotated[bool, Query(description="Land every row or none.")] = False,
     nil: Annotated[bool, Query(description="Say that there was nothing to report (no body).")] = False,
     final: Annotated[bool, Query(description="Mark the returns as final.")] = False,
-    idempotency_key: Annotated[
-        str | None, Header(max_length=200, description="Chosen by you: a repeat with it gets the first answer.")
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
     prefer: Annotated[str | None, Header(description="`wait=10`: answer 201, when all is done (RFC 7240).")] = None,
 ) -> Response:
     """Send rows of one feed; the receipt accounts for each of them."""
@@ -116,7 +114,7 @@ def send_submission(
         commands.count_dry_run(session, caller, rows=receipt["rows"]["received"])
     headers = {"Location": f"/v1/submissions/{submission.id}"}
     if answered.again:
-        headers["Idempotency-Replayed"] = "true"
+        headers |= REPLAYED
     waits = _WAIT.search(prefer) if prefer is not None else None
     if waits:
         headers["Preference-Applied"] = waits["applied"]

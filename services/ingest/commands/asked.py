@@ -4,17 +4,19 @@ import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.body import Body
 from services.ingest.models import Submission
-from services.ingest.problems import KeyReused, NotYourOrganisation, UnknownOrganisation
+from services.ingest.problems import NotYourOrganisation, UnknownOrganisation
 from services.ingest.queries.reference import Known
 from services.ingest.rules.feeds import Feed, Mode
 from shared.contracts.periods import Period
+from shared.db import take_turn
 from shared.principal import Principal
 from shared.problems import InvalidRequest
+from shared.repeats import reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,10 @@ def answered_before(
     key = arrival.idempotency_key
     if key is None:
         return None
-    session.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": f"{caller.client_id}/{key}"})
+    take_turn(session, f"{caller.client_id}/{key}")
     earlier = session.execute(
         select(Submission).where(Submission.client_id == caller.client_id, Submission.idempotency_key == key)
     ).scalar_one_or_none()
     if earlier is not None and earlier.options.get("fingerprint") != fingerprint(body, options):
-        message = "this Idempotency-Key came with other content or options before: use a new key"
-        raise KeyReused(message, errors=[{"parameter": "Idempotency-Key", "message": message}])
+        raise reused()
     return earlier

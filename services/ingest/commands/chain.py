@@ -1,12 +1,12 @@
 """The chain of a client's receipts: whenever a receipt comes to say something, a link is added and none is changed."""
 
 import zstandard
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.ingest.models import ReceiptEntry, Submission
 from services.ingest.queries.receipts import digest, said
-from shared.db import now
+from shared.db import now, take_turn
 
 
 def chain(session: Session, submission: Submission, event: str) -> None:
@@ -15,7 +15,7 @@ def chain(session: Session, submission: Submission, event: str) -> None:
     Do this last: it holds the client's chain until the transaction ends.
     """
     client = submission.client_id
-    session.execute(text("select pg_advisory_xact_lock(hashtext(:name))"), {"name": f"receipts/{client}"})
+    take_turn(session, f"receipts/{client}")
     last = session.execute(
         select(ReceiptEntry.number, ReceiptEntry.sha256)
         .where(ReceiptEntry.client_id == client)

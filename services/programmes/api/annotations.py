@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
-from services.programmes.api.asking import KnownAt, Reading, Why, Writing, answer_page, last_id, made
-from services.programmes.api.repeats import Once, keep
+from services.programmes.api.asking import ONCE, KnownAt, Reading, Why, Writing, answer_page, last_id, made
 from services.programmes.footprint import Footprint
 from services.programmes.problems import (
     AlreadyThere,
@@ -21,6 +20,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.repeats import remember
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
 AnnotationId = Annotated[str, Path(description="The annotation's id.")]
@@ -53,7 +53,7 @@ def list_annotations(
 
 @router.post(
     "",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.Annotation,
     responses=problems(NotYours, UnknownOrganisation, InvalidAnnotation),
@@ -96,7 +96,7 @@ def reword_annotation(
 
 @router.post(
     "/{annotation}/accept",
-    dependencies=[Once],
+    dependencies=ONCE,
     response_model=schemas.Annotation,
     responses=problems(NotYours, SecondPersonNeeded, UnknownAnnotation, AlreadyThere, InvalidAnnotation),
 )
@@ -106,7 +106,7 @@ def accept_annotation(
     """Accept a proposed step change, with a reason: limits are recalculated from its day on."""
     _demand(request, annotation, caller, session)
     commands.accept(session, annotation, commands.Act(caller.who, now(), reason))
-    return keep(request, answer_with_etag(request, queries.annotations.one(session, caller, annotation)), session)
+    return remember(request, session, answer_with_etag(request, queries.annotations.one(session, caller, annotation)))
 
 
 @router.delete("/{annotation}", status_code=204, responses=problems(NotYours, UnknownAnnotation, PreconditionFailed))

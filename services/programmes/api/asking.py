@@ -8,7 +8,6 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import AwareDatetime
 from sqlalchemy.orm import Session as OrmSession
 
-from services.programmes.api.repeats import keep
 from services.programmes.footprint import Footprint
 from services.programmes.hierarchy import Hierarchies, Hierarchy
 from services.programmes.schemas import EARLIEST, LATEST
@@ -16,9 +15,11 @@ from shared.caching import answer_with_etag
 from shared.db import Session, now
 from shared.paging import decode, page
 from shared.principal import Principal, Requires
+from shared.repeats import once, remember
 
 MayRead = Annotated[Principal, Depends(Requires("programmes:read"))]
 MayWrite = Annotated[Principal, Depends(Requires("programmes:write"))]
+ONCE = [Depends(Requires("programmes:write")), Depends(once)]  # who may not write is not told what was answered
 KnownAt = Annotated[
     AwareDatetime | None,
     Query(description="What the registry knew at this instant (with an offset); what it knows now if left out."),
@@ -93,4 +94,4 @@ def last_id(cursor: str | None) -> str | None:
 
 def made(request: Request, body: Any, place: str, session: OrmSession) -> Response:
     """The answer to a POST that made something: 201, the thing itself, where it is, and its ETag."""
-    return keep(request, answer_with_etag(request, body, status=201, headers={"Location": place}), session)
+    return remember(request, session, answer_with_etag(request, body, status=201, headers={"Location": place}))

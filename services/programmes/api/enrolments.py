@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import (
+    ONCE,
     AsKnown,
     Day,
     KnownAt,
@@ -17,7 +18,6 @@ from services.programmes.api.asking import (
     last_id,
     made,
 )
-from services.programmes.api.repeats import Once
 from services.programmes.models import Programme
 from services.programmes.problems import (
     AlreadyThere,
@@ -73,7 +73,7 @@ def list_enrolments(
 
 @router.post(
     "/v1/enrolments",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.Enrolment,
     responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidEnrolment),

@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
-from services.programmes.api.asking import KnownAt, MayRead, Reading, Why, Writing, answer_page, last_id, made
-from services.programmes.api.repeats import Once, keep
+from services.programmes.api.asking import ONCE, KnownAt, MayRead, Reading, Why, Writing, answer_page, last_id, made
 from services.programmes.models import Measure
 from services.programmes.problems import (
     AlreadyThere,
@@ -20,6 +19,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.repeats import remember
 
 router = APIRouter(prefix="/v1/measures", tags=["measures"], responses=problems(UnknownMeasure))
 KIND = Measure.__tablename__
@@ -81,7 +81,7 @@ def get_measure_version(
 
 @router.post(
     "",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.Draft,
     responses=problems(NotYours, AlreadyThere, InvalidDefinition),
@@ -137,7 +137,7 @@ def discard_measure_draft(
 
 @router.post(
     "/{measure}/publish",
-    dependencies=[Once],
+    dependencies=ONCE,
     response_model=schemas.Measure,
     responses=problems(NoDraft, SecondPersonNeeded, InvalidDefinition, PreconditionFailed),
 )
@@ -148,12 +148,12 @@ def publish_measure(
     commands.take_turn(session, KIND, measure)
     demand_match(request, queries.drafts.one(session, caller, measure))
     commands.publish_measure(session, measure, caller, commands.Act(caller.who, now(), reason))
-    return keep(request, answer_with_etag(request, queries.entries.one(session, Measure, measure)), session)
+    return remember(request, session, answer_with_etag(request, queries.entries.one(session, Measure, measure)))
 
 
 @router.post(
     "/{measure}/retire",
-    dependencies=[Once],
+    dependencies=ONCE,
     response_model=schemas.Measure,
     responses=problems(NotYours, PreconditionFailed),
 )
@@ -164,4 +164,4 @@ def retire_measure(
     commands.take_turn(session, KIND, measure)
     demand_match(request, queries.entries.one(session, Measure, measure))
     commands.retire_measure(session, measure, caller, commands.Act(caller.who, now(), reason))
-    return keep(request, answer_with_etag(request, queries.entries.one(session, Measure, measure)), session)
+    return remember(request, session, answer_with_etag(request, queries.entries.one(session, Measure, measure)))

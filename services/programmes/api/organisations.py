@@ -7,6 +7,7 @@ from pydantic import Discriminator, Tag
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import (
+    ONCE,
     AsKnown,
     Day,
     KnownAt,
@@ -18,12 +19,12 @@ from services.programmes.api.asking import (
     last_id,
     made,
 )
-from services.programmes.api.repeats import Once, keep
 from services.programmes.problems import AlreadyThere, InvalidOrganisation, NotYours, UnknownOrganisation
 from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.repeats import remember
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=problems(UnknownOrganisation))
 Code = Annotated[str, Path(description="The organisation's code, or any other identifier it has (CQC, ONS).")]
@@ -130,7 +131,7 @@ def list_successors(
 
 @router.post(
     "",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.OrganisationInFull | schemas.Registered,
     responses=problems(NotYours, AlreadyThere, InvalidOrganisation),
@@ -153,9 +154,8 @@ def register_organisations(
             session, [one.state() for one in body], act, caller=caller, keeping=_keeping(*body)
         )
         unchanged = len(body) - written.registered - written.changed
-        return keep(
-            request, answer_with_etag(request, {**written._asdict(), "unchanged": unchanged}, status=201), session
-        )
+        told = {**written._asdict(), "unchanged": unchanged}
+        return remember(request, session, answer_with_etag(request, told, status=201))
     if caller.hierarchy.code_of(body.code) is not None:
         raise AlreadyThere(f"{body.code} is registered: change it with PUT /v1/organisations/{body.code}")
     commands.register_organisations(session, [body.state()], act, caller=caller)

@@ -5,8 +5,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.programmes import commands, queries, schemas, sent
-from services.programmes.api.asking import AsKnown, Day, KnownAt, MayRead, Why, Writing, answer_page, last_id, made
-from services.programmes.api.repeats import Once
+from services.programmes.api.asking import (
+    ONCE,
+    AsKnown,
+    Day,
+    KnownAt,
+    MayRead,
+    Why,
+    Writing,
+    answer_page,
+    last_id,
+    made,
+)
 from services.programmes.footprint import Footprint
 from services.programmes.models import Programme, Target
 from services.programmes.problems import (
@@ -94,7 +104,7 @@ def get_target(
 
 @router.post(
     "/v1/programmes",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.Programme,
     responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidProgramme),
@@ -157,7 +167,7 @@ def get_driver_diagram(
 
 @router.post(
     "/v1/targets",
-    dependencies=[Once],
+    dependencies=ONCE,
     status_code=201,
     response_model=schemas.Target,
     responses=problems(NotYours, AlreadyThere, InvalidTarget),

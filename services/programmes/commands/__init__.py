@@ -20,7 +20,6 @@ from services.programmes.commands.programmes import (
     revise_target,
     set_target,
 )
-from services.programmes.commands.repeats import remember
 
 __all__ = [
     "Act",
@@ -42,7 +41,6 @@ __all__ = [
     "redraft_measure",
     "register_organisations",
     "register_programme",
-    "remember",
     "retire_measure",
     "revise_programme",
     "revise_target",

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from shared.db import driver
+from shared import db
 from shared.telemetry import trail
 
 _COPY = "COPY change (at, who, action, kind, subject, owner, before, after, why, request_id) FROM STDIN"
@@ -40,7 +39,7 @@ def take_turn(session: Session, kind: str, subject: str) -> None:
 
     Taken before a change is compared with what is there (`If-Match`), so that nothing can come in between.
     """
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{subject}", 0))))
+    db.take_turn(session, f"{kind}/{subject}")
 
 
 def record(session: Session, act: Act, lines: Iterable[Line]) -> None:
@@ -48,7 +47,7 @@ def record(session: Session, act: Act, lines: Iterable[Line]) -> None:
     steps = trail()
     request_id = steps.request_id if steps else None
     session.flush()
-    with driver(session).cursor().copy(_COPY) as copy:
+    with db.driver(session).cursor().copy(_COPY) as copy:
         for line in lines:
             before, after = text_of(line.before), text_of(line.after)
             copy.write_row(

@@ -8,7 +8,6 @@ from services.programmes.queries import (
     entries,
     feeds,
     organisations,
-    repeats,
     targets,
 )
 from services.programmes.queries.stamps import stamp
@@ -21,7 +20,6 @@ __all__ = [
     "entries",
     "feeds",
     "organisations",
-    "repeats",
     "stamp",
     "targets",
 ]
