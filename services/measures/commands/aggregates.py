@@ -7,7 +7,7 @@ a chart of England is read from every figure in England, and nobody's return sho
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.measures.commands.signals import Found, keep, signals_of, told_of
@@ -30,9 +30,9 @@ _PLACES_AT_ONCE = 50
 def note_moved(session: Session, moved: Mapping[str, Iterable[str]]) -> None:
     """Figures of these measures (all, if none is named) moved at these organisations, or an aggregate's chart did."""
     if moved:
-        session.execute(
-            insert(Unjudged), [{"organisation": code, "measures": sorted(each)} for code, each in moved.items()]
-        )
+        with driver(session).cursor().copy("COPY unjudged (organisation, measures) FROM STDIN") as copy:
+            for code, each in moved.items():
+                copy.write_row((code, sorted(each)))
 
 
 def judge_aggregates(session: Session) -> int:

@@ -135,15 +135,21 @@ def _replace(
 
 
 def _submissions(session: Session, touched: Sequence[Touched]) -> Iterator[tuple[str, str]]:
-    wanted = {(one.feed, one.organisation, one.period.text) for one in touched}
-    found = session.execute(
-        select(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period, ReturnVersion.submission_id)
-        .where(ReturnVersion.replaced_at.is_(None), ReturnVersion.applied_at.is_not(None))
-        .where(ReturnVersion.organisation.in_({one.organisation for one in touched}))
+    """The organisations of these returns, each with a submission by which one of them stands as it does."""
+    feeds, organisations, periods = zip(*touched, strict=True)
+    yield from driver(session).execute(
+        """
+        select touched.organisation, stands.submission_id
+        from unnest(%s::text[], %s::text[], %s::text[]) as touched(feed, organisation, period)
+        cross join lateral (
+            select submission_id from return_version
+            where feed = touched.feed and organisation = touched.organisation and period = touched.period
+              and replaced_at is null and applied_at is not null
+            offset 0
+        ) as stands
+        """,
+        (list(feeds), list(organisations), [one.text for one in periods]),
     )
-    for feed, organisation, period, submission in found:
-        if (feed, organisation, period) in wanted:
-            yield organisation, submission
 
 
 def latest_change(session: Session) -> int:

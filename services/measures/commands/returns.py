@@ -1,14 +1,12 @@
 """Applying returns: the newest whole version of each return becomes current, and its figures are recomputed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from services.measures.commands.cells import recompute
 from services.measures.commands.computing import Touched
-from services.measures.models import ReturnVersion
 from shared.contracts.ingest import QuarantineSettled, ReturnPublished, SubmissionCompleted
 from shared.contracts.periods import Period
 from shared.db import driver, now
@@ -19,6 +17,17 @@ _VERSION = (
 )  # fmt: skip
 
 
+class _Adopted(NamedTuple):
+    """A version that becomes current, in place of the one `before` it, if any."""
+
+    id: str
+    feed: str
+    organisation: str
+    period: str
+    sequence: int
+    before: str | None
+
+
 def apply_returns(session: Session, events: Sequence[ReturnPublished]) -> None:
     """Keep what came; make current what is whole and newer than what was; recompute exactly what that touches."""
     make_current(session, events)
@@ -27,7 +36,7 @@ def apply_returns(session: Session, events: Sequence[ReturnPublished]) -> None:
 def make_current(session: Session, events: Sequence[ReturnPublished]) -> int | None:
     """The same; the data version that it made, None where nothing was new."""
     _keep(session, events)
-    adopted = _adopt(session, sorted({event.version_id for event in events}))
+    adopted = _adopt(session, sorted({_key(event) for event in events}))
     _no_longer_quarantined(session, adopted)
     return recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
 
@@ -73,7 +82,7 @@ def _place(told: dict[str, Any]) -> tuple[str, str]:
     return told["organisation"], told["period"]
 
 
-def _no_longer_quarantined(session: Session, adopted: Sequence[Any]) -> None:
+def _no_longer_quarantined(session: Session, adopted: Sequence[_Adopted]) -> None:
     driver(session).execute(
         """
         update quarantined_return set superseded_at = now()
@@ -120,43 +129,32 @@ def _version_row(event: ReturnPublished) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _adopt(session: Session, version_ids: list[str]) -> Sequence[Any]:
+_NEWEST = """
+    select newest.*, stands.id as before
+    from (
+        select distinct on (feed, organisation, period) id, feed, organisation, period, sequence
+        from return_version incoming
+        where id = any(%s) and applied_at is null
+          and parts = (select count(*) from return_part where version_id = incoming.id)
+        order by feed, organisation, period, sequence desc
+    ) as newest
+    left join lateral (
+        select id, sequence from return_version
+        where feed = newest.feed and organisation = newest.organisation and period = newest.period
+          and replaced_at is null and applied_at is not null
+        offset 0  -- found by the index, whatever is believed of how much the table holds
+    ) as stands on true
+    where stands.sequence is null or stands.sequence < newest.sequence
+"""
+
+
+def _adopt(session: Session, ids: list[str]) -> Sequence[_Adopted]:
     """Make current the newest whole version of each return that came; the versions that became current."""
-    instant = now()
-    newest = session.execute(
-        text(
-            """
-            select distinct on (feed, organisation, period) id, feed, organisation, period, sequence
-            from return_version incoming
-            where split_part(id, '#', 1) = any(:ids) and applied_at is null
-              and parts = (select count(*) from return_part where version_id = incoming.id)
-            order by feed, organisation, period, sequence desc
-            """
-        ),
-        {"ids": version_ids},
-    ).all()
-    if not newest:
-        return []
-    current = {
-        (one.feed, one.organisation, one.period): one
-        for one in session.execute(
-            select(ReturnVersion.id, ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period,
-                   ReturnVersion.sequence)
-            .where(ReturnVersion.replaced_at.is_(None), ReturnVersion.applied_at.is_not(None))
-            .where(ReturnVersion.organisation.in_({one.organisation for one in newest}))
-            .where(ReturnVersion.period.in_({one.period for one in newest}))
-        )
-    }  # fmt: skip
-    adopted = []
-    replaced = []
-    for one in newest:
-        before = current.get((one.feed, one.organisation, one.period))
-        if before is None or before.sequence < one.sequence:
-            adopted.append(one)
-            if before is not None:
-                replaced.append(before.id)
-    session.execute(update(ReturnVersion).where(ReturnVersion.id.in_(replaced)).values(replaced_at=instant))
-    session.execute(
-        update(ReturnVersion).where(ReturnVersion.id.in_([one.id for one in adopted])).values(applied_at=instant)
+    cursor, instant = driver(session).cursor(), now()
+    adopted = [_Adopted(*row) for row in cursor.execute(_NEWEST, (ids,))]
+    replaced = [one.before for one in adopted if one.before is not None]
+    cursor.execute("update return_version set replaced_at = %s where id = any(%s)", (instant, replaced))
+    cursor.execute(
+        "update return_version set applied_at = %s where id = any(%s)", (instant, [one.id for one in adopted])
     )
     return adopted
