@@ -1,8 +1,9 @@
-"""Whether a process is well, as an exit status: `python -m deploy.health ready HOST:PORT` or `... alive HEARTBEAT`.
+"""Whether a process is well, as an exit status: `python -m deploy.health ready HOST:PORT` or `... alive`.
 
 The standard library alone, since every container asks every few seconds.
 """
 
+import os
 import sys
 import time
 from contextlib import closing
@@ -22,13 +23,13 @@ def ready(address: str) -> None:
             raise SystemExit(answer.read().decode())
 
 
-def alive(heartbeat: str) -> None:
-    """Return if a worker touched its heartbeat a moment ago. Raises SystemExit that says how long ago it was."""
-    file = Path(heartbeat)
+def alive() -> None:
+    """Return if a worker touched PSIP_HEARTBEAT a moment ago. Raises SystemExit that says how long ago it was."""
+    file = Path(os.environ["PSIP_HEARTBEAT"])
     age = time.time() - file.stat().st_mtime if file.exists() else float("inf")
     if age > STALE_SECONDS:
         raise SystemExit(f"no progress for {age:.0f} s")
 
 
 if __name__ == "__main__":
-    {"ready": ready, "alive": alive}[sys.argv[1]](sys.argv[2])
+    {"ready": ready, "alive": alive}[sys.argv[1]](*sys.argv[2:])

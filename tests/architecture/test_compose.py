@@ -79,6 +79,12 @@ def test_a_process_that_stays_is_asked_whether_it_is_well(name):
     assert OURS[name]["healthcheck"]["test"][:4] == ["CMD", "python", "-m", "deploy.health"]
 
 
+@pytest.mark.parametrize("name", [name for name, one in OURS.items() if one["command"][0] == "worker"])
+def test_the_heartbeat_of_a_worker_lies_where_it_may_write(name):
+    folder = Path(re.findall(r"PSIP_HEARTBEAT=(\S+)", DOCKERFILE)[0]).parent
+    assert [mount for mount in OURS[name]["tmpfs"] if mount.startswith(f"{folder}:")]
+
+
 @pytest.mark.parametrize("name", ["migrate", "catalogue", "topics"])
 def test_what_runs_once_is_waited_for_and_not_run_again(name):
     conditions = [one.get("depends_on", {}).get(name) for one in OURS.values()]

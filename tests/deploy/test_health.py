@@ -28,21 +28,26 @@ def test_an_app_that_is_not_ready_says_what_is_not():
         health.ready(f"127.0.0.1:{server.port}")
 
 
-def test_a_worker_that_has_just_touched_its_heartbeat_is_alive(tmp_path: Path):
-    heartbeat = tmp_path / "heartbeat"
+@pytest.fixture
+def heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the worker is set to touch its heartbeat."""
+    monkeypatch.setenv("PSIP_HEARTBEAT", str(tmp_path / "heartbeat"))
+    return tmp_path / "heartbeat"
+
+
+def test_a_worker_that_has_just_touched_its_heartbeat_is_alive(heartbeat: Path):
     heartbeat.touch()
-    health.alive(str(heartbeat))
+    health.alive()
 
 
-def test_a_worker_that_touched_it_long_ago_is_not(tmp_path: Path):
-    heartbeat = tmp_path / "heartbeat"
+def test_a_worker_that_touched_it_long_ago_is_not(heartbeat: Path):
     heartbeat.touch()
     long_ago = time.time() - 10 * health.STALE_SECONDS
     os.utime(heartbeat, (long_ago, long_ago))
     with pytest.raises(SystemExit, match="no progress for 300 s"):
-        health.alive(str(heartbeat))
+        health.alive()
 
 
-def test_a_worker_that_never_did_is_not(tmp_path: Path):
+def test_a_worker_that_never_did_is_not(heartbeat: Path):
     with pytest.raises(SystemExit, match="no progress"):
-        health.alive(str(tmp_path / "heartbeat"))
+        health.alive()
