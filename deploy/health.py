@@ -6,6 +6,7 @@ The standard library alone, since every container asks every few seconds.
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -31,5 +32,7 @@ def alive() -> None:
         raise SystemExit(f"no progress for {age:.0f} s")
 
 
+CHECKS: dict[str, Callable[..., None]] = {"ready": ready, "alive": alive}
+
 if __name__ == "__main__":
-    {"ready": ready, "alive": alive}[sys.argv[1]](*sys.argv[2:])
+    CHECKS[sys.argv[1]](*sys.argv[2:])
