@@ -242,3 +242,19 @@ def test_that_no_row_waits_is_told_when_the_submission_is_withdrawn(ingest: Inge
     receipt = births(ingest)
     ingest.client.delete(f"/v1/submissions/{receipt['id']}", headers=ingest.as_())
     assert settled(ingest) == [("RGT", "2026-05")]
+
+
+def test_rejected_rows_sent_back_mended_are_settled_and_say_where_they_went(ingest: Ingest) -> None:
+    receipt = births(ingest)
+    rejected = ingest.get(receipt["links"]["rejected"]).text
+
+    half = ingest.send(rejected.replace(",77,", ",01,").encode(), "births").json()
+    assert settled(ingest) == []
+    whole = ingest.send(rejected.replace(",77,", ",01,").replace(",31,", ",223,").encode(), "births").json()
+
+    assert settled(ingest)[0] == ("RGT", "2026-05")
+    corrected = ingest.get("/v1/quarantine", status="corrected").json()["items"]
+    assert [(one["submission"], one["line"], one["reason"]) for one in corrected] == [
+        (receipt["id"], 3, f"sent again in {half['id']}"),
+        (receipt["id"], 4, f"sent again in {whole['id']}"),
+    ]

@@ -1,7 +1,7 @@
 """A trust posts its births, and its chart shows them."""
 
 from tests.ingest.builders import as_csv, some_births
-from tests.journeys.journey import Journey, figures
+from tests.journeys.journey import Journey, figures, statuses
 
 MEASURE = "mn-preterm"
 EARLY, TERM = 230, 280
@@ -114,6 +114,28 @@ def test_bad_rows_are_told_good_rows_land_and_the_mended_file_completes_them(jou
 
     assert mended.status == "accepted"
     assert figures(supplier.chart(MEASURE, "RGR")) == {"2025-03": (9, 69)}
+
+
+def test_a_quarantined_month_is_mended_by_the_rejected_rows_sent_back(journey: Journey) -> None:
+    supplier, http = journey.as_("supplier"), journey.http("supplier")
+    for month in ("2025-03", "2025-05"):
+        supplier.submit(as_csv(a_month(month, early=9, term=60, organisation="RVV")), feed="births")
+    bad = [row | {"ethnic_category": "Q9"} for row in a_month("2025-04", early=8, term=60, organisation="RVV")]
+    receipt = supplier.submit(as_csv(bad), feed="births")
+    journey.settle()
+    assert statuses(supplier.chart(MEASURE, "RVV"))["2025-04"] == "quarantined"
+
+    rejected = http.get(f"/v1/submissions/{receipt.id}/rejected").text
+    mended = supplier.submit(rejected.replace(",Q9,", ",N,").encode(), feed="births")
+    journey.settle()
+
+    assert mended.status == "accepted"
+    assert figures(supplier.chart(MEASURE, "RVV"))["2025-04"] == (8, 68)
+    asked = {"organisation": "RVV", "limit": 100}
+    assert http.get("/v1/quarantine", params=asked).json()["items"] == []
+    settled = http.get("/v1/quarantine", params=asked | {"status": "corrected"}).json()["items"]
+    assert {(one["submission"], one["reason"]) for one in settled} == {(receipt.id, f"sent again in {mended.id}")}
+    assert len(settled) == len(bad)
 
 
 def test_a_dry_run_tells_everything_and_changes_nothing(journey: Journey) -> None:
