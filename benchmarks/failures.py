@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
@@ -104,12 +103,14 @@ class Storm:
             yield f"{len(self.given)} receipts for {self.submissions} submissions"
         ids = {receipt.id for receipt in self.given.values()}
         year = str(self.year)
-        kept = [one for one in _all(client, "/v1/submissions") if one["returns"][0]["period"].startswith(year)]
+        every = client.each("/v1/submissions", limit=100)
+        kept = [one for one in every if one["returns"][0]["period"].startswith(year)]
         if sorted(one["id"] for one in kept) != sorted(ids):
             yield f"{len(kept)} submissions are kept for {len(ids)} receipts"
 
     def _returns_not_once(self, client: Client) -> Iterator[str]:
-        found = [(one["organisation"], one["period"]) for one in _all(client, "/v1/returns", feed="measure-counts")]
+        returns = client.each("/v1/returns", limit=100, feed="measure-counts")
+        found = [(one["organisation"], one["period"]) for one in returns]
         here = sorted(place for place in found if place[1].startswith(str(self.year)))
         if here != sorted((figure.organisation, figure.period) for figure in self.given):
             yield f"{len(here)} versions of returns for {len(self.given)} receipts"
@@ -135,16 +136,6 @@ class Storm:
                 return {}
             raise
         return {one["period"]: (one["numerator"], one["denominator"]) for one in points if one["numerator"]}
-
-
-def _all(client: Client, path: str, **params: Any) -> Iterator[Mapping[str, Any]]:
-    cursor = None
-    while True:
-        page = client.get(path, limit=100, cursor=cursor, **params)
-        yield from page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
 
 
 def stubborn(base_url: str, client_id: str, client_secret: str) -> Client:
@@ -208,14 +199,7 @@ def supplier_of(cluster: Cluster) -> ClientFor:
     role = ROLES["supplier"]
     database = Database(cluster.url("gateway"), pool_size=1)
     with database.session() as session:
-        secret = commands.register_client(
-            session,
-            client_id=role.client_id,
-            name=role.title,
-            scopes=role.scopes,
-            organisations=role.organisations,
-            audience=role.audience,
-        )
+        secret = commands.register_client(session, **role.registration)
     database.close()
     return lambda: stubborn(cluster.base_url, role.client_id, secret)
 

@@ -144,14 +144,7 @@ def callers(platform: Platform) -> dict[str, dict[str, str]]:
     try:
         for name, role in ROLES.items():
             with database.session() as session:
-                secret = commands.register_client(
-                    session,
-                    client_id=role.client_id,
-                    name=role.title,
-                    scopes=role.scopes,
-                    organisations=role.organisations,
-                    audience=role.audience,
-                )
+                secret = commands.register_client(session, **role.registration)
             answer = requests.post(
                 f"{platform.base_url}/oauth2/token",
                 data={"grant_type": "client_credentials"},

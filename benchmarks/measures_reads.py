@@ -73,10 +73,7 @@ def filled(platform: Platform) -> list[str]:
     role, chance = ROLES["supplier"], np.random.default_rng(1)
     database = Database(platform.environment.url("gateway"), pool_size=1)
     with database.session() as session:
-        secret = commands.register_client(
-            session, client_id=role.client_id, name=role.title, scopes=role.scopes,
-            organisations=role.organisations, audience=role.audience,
-        )  # fmt: skip
+        secret = commands.register_client(session, **role.registration)
     database.close()
     time.sleep(1.5)  # the gateway reads its clients every second
     with Client(platform.base_url, role.client_id, secret) as client:

@@ -203,16 +203,29 @@ class Client:
         """The JSON at a path. Parameters that are None are left out; dates and instants are written as ISO 8601."""
         return self._send("GET", path, params=_given(params)).json()
 
+    def each(self, path: str, /, **params: Any) -> Iterator[dict[str, Any]]:
+        """Every item of a list, page after page: `client.each("/v1/organisations", kind="icb")`."""
+        page = self.get(path, **params)
+        yield from page["items"]
+        while cursor := page.get("next_cursor"):
+            page = self.get(path, **params | {"cursor": cursor})
+            yield from page["items"]
+
     def post(self, path: str, document: Any, /, **params: Any) -> Any:
         """Send a JSON document to a path: an annotation, organisations, a definition. The answer, or None for none."""
-        body = body_of(json.dumps(document, default=str).encode(), "application/json")
-        response = self._send("POST", path, params=_given(params), body=body)
-        return response.json() if response.content else None
+        return self._change("POST", path, document, params)
 
     def put(self, path: str, document: Any, /, **params: Any) -> Any:
         """Send the whole of what is to be at a path: a draft, an organisation, an enrolment. The answer."""
-        body = body_of(json.dumps(document, default=str).encode(), "application/json")
-        return self._send("PUT", path, params=_given(params), body=body).json()
+        return self._change("PUT", path, document, params)
+
+    def patch(self, path: str, document: Any, /, **params: Any) -> Any:
+        """Change some of what is at a path: a row in quarantine, a client, a webhook. The answer."""
+        return self._change("PATCH", path, document, params)
+
+    def delete(self, path: str, /, **params: Any) -> Any:
+        """Take away what is at a path. The answer, or None for none."""
+        return self._change("DELETE", path, None, params)
 
     def close(self) -> None:
         """Close the connections."""
@@ -225,6 +238,12 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _change(self, method: str, path: str, document: Any, params: Mapping[str, Any]) -> Any:
+        encoded = None if document is None else json.dumps(document, default=str).encode()
+        body = body_of(encoded, "application/json")
+        response = self._send(method, path, params=_given(params), body=body)
+        return response.json() if response.content else None
 
     def _send(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Body | None = None

@@ -1,7 +1,7 @@
 """What must hold once the demonstration's data is in: each story can be seen by somebody who looks for it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -75,18 +75,8 @@ def _holds_before(ends: float, claim: Claim, client: Client) -> bool:
 
 
 def _files_accepted(client: Client) -> bool:
-    statuses = [one["status"] for one in _all(client, "/v1/submissions")]
+    statuses = [one["status"] for one in client.each("/v1/submissions", limit=100)]
     return statuses.count("partly_accepted") >= 1 and not {"rejected", "failed"} & set(statuses)
-
-
-def _all(client: Client, path: str, **params: Any) -> Iterator[Mapping[str, Any]]:
-    cursor = None
-    while True:
-        page = client.get(path, limit=100, cursor=cursor, **params)
-        yield from page["items"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
 
 
 def _varies(shift: stories.Shift, wanted: frozenset[str]) -> Callable[[Client], bool]:
@@ -112,7 +102,7 @@ def _status(client: Client, measure: str, organisation: str, period: str) -> str
 
 def _corrected(code: str, month: str) -> Callable[[Client], bool]:
     def holds(client: Client) -> bool:
-        versions = list(_all(client, "/v1/returns", feed="births", organisation=code, period=month))
+        versions = list(client.each("/v1/returns", limit=100, feed="births", organisation=code, period=month))
         now = {one["id"]: one for one in versions if one["current"] and one["version"] == 2}
         items = client.series("mn-preterm", code, first=month, last=month).items
         return len(versions) == 2 and any(now.keys() & set(item["versions"]) for item in items)

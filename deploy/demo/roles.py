@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from deploy.demo.organisations import LARGE
 from shared.principal import EVERYONE, Audience
@@ -34,6 +34,17 @@ class Role:
     def title(self) -> str:
         """The name that people read in the list of clients."""
         return f"Demonstration: {self.name.replace('_', ' ')}"
+
+    @property
+    def registration(self) -> dict[str, Any]:
+        """What the client is registered with."""
+        return {
+            "client_id": self.client_id,
+            "name": self.title,
+            "scopes": self.scopes,
+            "organisations": self.organisations,
+            "audience": self.audience,
+        }
 
 
 _ROLES = (

@@ -85,14 +85,7 @@ def _credentials(gateway: SecretStr, kept: Mapping[str, Any]) -> Credentials:
 def _new_secret(database: Database, role: Role) -> str:
     try:
         with database.session() as session:
-            return commands.register_client(
-                session,
-                client_id=role.client_id,
-                name=role.title,
-                scopes=role.scopes,
-                organisations=role.organisations,
-                audience=role.audience,
-            )
+            return commands.register_client(session, **role.registration)
     except ClientExists:
         with database.session() as session:
             rotation = schemas.Rotation(overlap_seconds=0)

@@ -49,10 +49,7 @@ def registered(platform: Platform) -> dict[str, object]:
     clients = {}
     for name, role in ROLES.items():
         with database.session() as session:
-            secret = register_client(
-                session, client_id=role.client_id, name=role.title, scopes=role.scopes,
-                organisations=role.organisations, audience=role.audience,
-            )  # fmt: skip
+            secret = register_client(session, **role.registration)
         clients[name] = {"client_id": role.client_id, "client_secret": secret}
     database.close()
     return {"base_url": platform.base_url, "clients": clients}

@@ -75,14 +75,7 @@ class Journey:
         database = Database(self.platform.environment.url("gateway"), pool_size=1)
         try:
             with database.session() as session:
-                return commands.register_client(
-                    session,
-                    client_id=role.client_id,
-                    name=role.title,
-                    scopes=role.scopes,
-                    organisations=role.organisations,
-                    audience=role.audience,
-                )
+                return commands.register_client(session, **role.registration)
         finally:
             database.close()
 

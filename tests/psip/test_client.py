@@ -75,7 +75,7 @@ def gateway() -> Iterator[Gateway]:
         told.issued += 1
         return JSONResponse({"access_token": f"token-{told.issued}", "expires_in": told.seconds})
 
-    @app.api_route("/v1/{path:path}", methods=["GET", "POST"])
+    @app.api_route("/v1/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     async def anything(request: Request) -> Response:
         told.seen.append((request, await request.body()))
         return told.answers.popleft()
@@ -191,6 +191,32 @@ def test_what_was_not_done_is_sent_again(gateway: Gateway) -> None:
         assert client.post("/v1/annotations", {"text": "begun"}, reason="why") == {"id": "a"}
     request, body = gateway.last
     assert (request.query_params["reason"], body) == ("why", b'{"text": "begun"}')
+
+
+@pytest.mark.parametrize(("method", "sent"), [("put", b'{"text": "ended"}'), ("patch", b'{"text": "ended"}')])
+def test_what_is_there_is_changed_at_its_path(gateway: Gateway, method: str, sent: bytes) -> None:
+    gateway.answers.append(JSONResponse({"id": "a"}))
+    with gateway.client() as client:
+        assert getattr(client, method)("/v1/annotations/a", {"text": "ended"}, reason="why") == {"id": "a"}
+    request, body = gateway.last
+    assert (request.method, request.query_params["reason"], body) == (method.upper(), "why", sent)
+
+
+def test_what_is_taken_away_may_be_answered_with_nothing(gateway: Gateway) -> None:
+    gateway.answers.append(Response(status_code=204))
+    with gateway.client() as client:
+        assert client.delete("/v1/webhooks/w") is None
+    request, body = gateway.last
+    assert (request.method, request.headers.get("Content-Type"), body) == ("DELETE", None, b"")
+
+
+def test_every_item_of_a_list_is_had_page_after_page(gateway: Gateway) -> None:
+    for items, place in ([1, 2], "more"), ([], "on"), ([3], None):
+        gateway.answers.append(JSONResponse({"items": items, "next_cursor": place}))
+    with gateway.client() as client:
+        assert list(client.each("/v1/organisations", kind="icb")) == [1, 2, 3]
+    asked = [(request.query_params["kind"], request.query_params.get("cursor")) for request, _ in gateway.seen]
+    assert asked == [("icb", None), ("icb", "more"), ("icb", "on")]
 
 
 def test_attempts_come_to_an_end(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 import { repeated, sleep, type Patience } from "./attempts.js";
 import type { components } from "./generated.js";
 import { liveUpdates, type LiveEvent, type LiveOptions } from "./live.js";
-import type { Answer, Asked, Body, Method, PathsWith, Query } from "./operations.js";
+import type { Answer, Asked, Body, Item, Lists, Method, PathsWith, Query } from "./operations.js";
 import { PsipProblem } from "./problem.js";
 import { KeptToken, type GivenToken, type TokenSource } from "./tokens.js";
 
@@ -36,6 +36,11 @@ export interface SubmitOptions extends Omit<Query<"/v1/submissions", "post">, "f
   /** How many seconds the platform is given to finish before it answers with the receipt so far. */
   wait?: number;
   signal?: AbortSignal;
+}
+
+interface Page<P extends Lists> {
+  items: Item<P>[];
+  next_cursor?: string | null;
 }
 
 interface Sent {
@@ -78,16 +83,47 @@ export class Client {
     return (await (await this.#send("get", path, asked as Sent)).json()) as Answer<P, "get">;
   }
 
+  /** Every item of a list, page after page: `for await (const one of client.each("/v1/organisations", {})) ...`. */
+  async *each<P extends Lists>(path: P, asked: Asked<P, "get">): AsyncGenerator<Item<P>, void> {
+    const { query, ...rest } = asked as Sent;
+    let cursor: string | null | undefined;
+    do {
+      const page = (await (await this.#send("get", path, { ...rest, query: { ...query, cursor } })).json()) as Page<P>;
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor);
+  }
+
   /** Send a JSON document: an annotation, a definition, series for the statistics. Null where nothing is answered. */
   async post<P extends PathsWith<"post">>(
     path: P,
     body: Body<P, "post">,
     asked: Asked<P, "post">,
   ): Promise<Answer<P, "post">> {
-    const headers = { "Content-Type": "application/json" };
-    const response = await this.#send("post", path, { ...(asked as Sent), headers, body: JSON.stringify(body) });
-    const text = await response.text();
-    return (text === "" ? null : JSON.parse(text)) as Answer<P, "post">;
+    return this.#change("post", path, body, asked as Sent);
+  }
+
+  /** Send the whole of what is to be at a path: a draft, an organisation, an enrolment. */
+  async put<P extends PathsWith<"put">>(
+    path: P,
+    body: Body<P, "put">,
+    asked: Asked<P, "put">,
+  ): Promise<Answer<P, "put">> {
+    return this.#change("put", path, body, asked as Sent);
+  }
+
+  /** Change some of what is at a path: a row in quarantine, a client, a webhook. */
+  async patch<P extends PathsWith<"patch">>(
+    path: P,
+    body: Body<P, "patch">,
+    asked: Asked<P, "patch">,
+  ): Promise<Answer<P, "patch">> {
+    return this.#change("patch", path, body, asked as Sent);
+  }
+
+  /** Take away what is at a path. */
+  async delete<P extends PathsWith<"delete">>(path: P, asked: Asked<P, "delete">): Promise<Answer<P, "delete">> {
+    return this.#change("delete", path, undefined, asked as Sent);
   }
 
   /** Send rows of a feed: objects, text or bytes. Null says that there was nothing to report. */
@@ -151,6 +187,13 @@ export class Client {
     const connect = (headers: Record<string, string>, signal: AbortSignal): Promise<Response> =>
       this.#authorised("get", "/v1/stream", { headers }, signal);
     return liveUpdates(connect, options, this.#patience.sleep);
+  }
+
+  async #change<T>(method: Method, path: string, document: unknown, asked: Sent): Promise<T> {
+    const headers = document === undefined ? {} : { "Content-Type": "application/json" };
+    const body = document === undefined ? undefined : JSON.stringify(document);
+    const text = await (await this.#send(method, path, { ...asked, headers, body })).text();
+    return (text === "" ? null : JSON.parse(text)) as T;
   }
 
   async #send(method: Method, path: string, sent: Sent): Promise<Response> {

@@ -21,6 +21,14 @@ type Good<R> = { [S in keyof R]: S extends 200 | 201 | 202 ? Json<R[S]> : never 
 export type Answer<P extends keyof paths, M extends Method> =
   Operation<P, M> extends { responses: infer R } ? Good<R> : never;
 
+/** The paths of lists that come in pages. */
+export type Lists = {
+  [P in PathsWith<"get">]: Answer<P, "get"> extends { items: unknown[]; next_cursor?: string | null } ? P : never;
+}[PathsWith<"get">];
+
+/** What such a list is of. */
+export type Item<P extends Lists> = Answer<P, "get"> extends { items: (infer I)[] } ? I : never;
+
 /** The JSON that an operation takes. */
 export type Body<P extends keyof paths, M extends Method> =
   Operation<P, M> extends { requestBody?: infer B } ? Json<NonNullable<B>> : never;

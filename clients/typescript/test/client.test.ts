@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { PsipProblem } from "../src/index.js";
-import { busy, json, lost, Platform } from "./platform.js";
+import { busy, json, lost, nothing, Platform } from "./platform.js";
 
 const RECEIPT = { id: "s1", status: "accepted" };
 
@@ -61,6 +61,41 @@ test("an address is made of its parts, and what is not given is left out", async
   assert.deepEqual(
     platform.seen.map((one) => one.url),
     ["/v1/charts/m%2F..%2Fx/R%3FT?from=2026-01", "/v1/series?by=imd_quintile&measure=m&organisation=RGT"],
+  );
+});
+
+test("every item of a list is had, page after page", async (t) => {
+  const platform = await Platform.start(t);
+  const page = (next_cursor: string | null, ...codes: string[]) =>
+    json({ items: codes.map((code) => ({ code })), next_cursor });
+  platform.answers.push(page("more", "QUE", "QH8"), page("on"), page(null, "QJG"));
+
+  const codes: string[] = [];
+  for await (const one of platform.client().each("/v1/organisations", { query: { kind: "icb" } })) codes.push(one.code);
+
+  assert.deepEqual(codes, ["QUE", "QH8", "QJG"]);
+  assert.deepEqual(
+    platform.seen.map((one) => one.url),
+    ["", "&cursor=more", "&cursor=on"].map((place) => `/v1/organisations?kind=icb${place}`),
+  );
+});
+
+test("what is there is changed, in part or as a whole, and taken away", async (t) => {
+  const platform = await Platform.start(t);
+  platform.answers.push(json({ id: "w1" }), json({ id: "e1" }), nothing());
+  const client = platform.client();
+
+  await client.patch("/v1/webhooks/{id}", { description: "new" }, { path: { id: "w1" } });
+  await client.put("/v1/enrolments/{enrolment}", { stage: "testing" }, { path: { enrolment: "e1" } });
+  assert.equal(await client.delete("/v1/webhooks/{id}", { path: { id: "w1" } }), null);
+
+  assert.deepEqual(
+    platform.seen.map((one) => [one.method, one.url, one.headers["content-type"], one.body]),
+    [
+      ["PATCH", "/v1/webhooks/w1", "application/json", '{"description":"new"}'],
+      ["PUT", "/v1/enrolments/e1", "application/json", '{"stage":"testing"}'],
+      ["DELETE", "/v1/webhooks/w1", undefined, ""],
+    ],
   );
 });
 

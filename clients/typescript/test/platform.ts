@@ -73,6 +73,11 @@ export function json(body: unknown, status = 200, headers: Record<string, string
   };
 }
 
+/** It was done, and there is nothing to say of it. */
+export function nothing(): Told {
+  return (response) => void response.writeHead(204).end();
+}
+
 export function busy(status: number, headers: Record<string, string> = {}): Told {
   return json({ type: "/problems/too-many-requests", title: "Busy.", detail: "later" }, status, headers);
 }
