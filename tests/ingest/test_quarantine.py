@@ -180,11 +180,14 @@ def test_rejected_rows_that_are_sent_back_still_wrong_stay_open(ingest: Ingest) 
     assert [one["submission"] for one in ingest.get("/v1/quarantine").json()["items"]] == [again["id"], receipt["id"]]
 
 
-def test_rows_cannot_be_put_in_the_place_of_somebody_elses(ingest: Ingest) -> None:
+@pytest.mark.parametrize("asked", [{}, {"mode": "replace"}, {"dry_run": "true"}])
+@pytest.mark.parametrize("outcome", ["01", "still wrong"])
+def test_rows_cannot_be_put_in_the_place_of_somebody_elses(ingest: Ingest, outcome: str, asked: dict[str, str]) -> None:
     receipt = births(ingest)
-    rejected = ingest.get(receipt["links"]["rejected"]).text.replace("RGT", "RGN").replace(",77,", ",01,")
-    answer = ingest.send(rejected.encode(), "births", who=ingest.as_("RGN", client="trust"))
+    rejected = ingest.get(receipt["links"]["rejected"]).text.replace("RGT", "RGN").replace(",77,", f",{outcome},")
+    answer = ingest.send(rejected.encode(), "births", who=ingest.as_("RGN", client="trust"), **asked)
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "psip_mends")
+    assert listed(ingest, status="any") == [("births", 3), ("births", 4)]
 
 
 def test_what_was_withheld_is_not_taken_for_a_value(ingest: Ingest) -> None:
@@ -258,3 +261,39 @@ def test_rejected_rows_sent_back_mended_are_settled_and_say_where_they_went(inge
         (receipt["id"], 3, f"sent again in {half['id']}"),
         (receipt["id"], 4, f"sent again in {whole['id']}"),
     ]
+
+
+def sent_back_in_vain(ingest: Ingest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A file of which two rows were rejected, and those sent back: one of them mended, the other still wrong."""
+    receipt = births(ingest)
+    rejected = ingest.get(receipt["links"]["rejected"]).text
+    again = ingest.send(rejected.replace(",77,", ",01,").replace(",31,", ",32,").encode(), "births").json()
+    return receipt, again
+
+
+def test_a_row_that_takes_two_attempts_to_mend_is_settled_wherever_it_was_rejected(ingest: Ingest) -> None:
+    receipt, again = sent_back_in_vain(ingest)
+
+    second = ingest.get(again["links"]["rejected"]).text.replace(",32,", ",223,")
+    last = ingest.send(second.encode(), "births").json()
+
+    assert (last["status"], listed(ingest)) == ("accepted", [])
+    by = {one["submission"]: one["reason"] for one in ingest.get("/v1/quarantine", status="corrected").json()["items"]}
+    assert by == dict.fromkeys((receipt["id"], again["id"]), f"sent again in {last['id']}")
+    assert settled(ingest) == [("RGT", "2026-05"), ("RGT", "2026-05")]
+
+
+@pytest.mark.parametrize("verb", ["corrected", "waived"])
+def test_a_row_that_was_sent_back_in_vain_is_put_right_for_every_time_it_was_rejected(
+    ingest: Ingest, verb: str
+) -> None:
+    receipt, again = sent_back_in_vain(ingest)
+    line = ingest.get("/v1/quarantine").json()["items"][0]["line"]
+
+    if verb == "corrected":
+        patch(ingest, again, line, gestation_length_at_birth=223)
+    else:
+        post(ingest, again, line, "waive", reason="not ours")
+
+    assert listed(ingest) == []
+    assert patch(ingest, receipt, 4, gestation_length_at_birth=223).status_code == 409

@@ -87,11 +87,13 @@ def accept_submission(
     submission = _opened(session, body, options, arrival, caller, feed, organisation, received_at)
     checked = Checked() if options.nil else checking.check(file, feed, known.reference, settings=settings)
     _refuse_if_none_is_yours(checked)
+    mends = _mended(session, checked, feed, caller, known)
     if feed.version != (newest := known.feed(feed.id)).version:
         checked.tell(of_the_file("older-version", found=feed.version, expected=newest.version))
     if (refusal := _refusal(checked, feed, options)) is not None:
         checking.refuse(checked, file, feed, known.reference, refusal, settings=settings)
-    mode = options.mode or ("merge" if _mends(session, checked, feed, caller, known) else feed.mode)
+    # Rejected rows sent back join their returns. A file that was refused as a whole is what its feed says it is.
+    mode = options.mode or ("merge" if any(not refused_as_a_whole(one) for one in mends) else feed.mode)
     landing = Landing(submission.id, feed, mode, options.final, received_at, options.dry_run)
     effect = _landed(session, checked, landing, organisation, options)
     if effect.stale:
@@ -100,22 +102,18 @@ def accept_submission(
         )
     close(session, submission, checked, effect, body, known)
     if not effect.stale:
-        resolve_mended(session, submission, checked.mended)
+        resolve_mended(session, submission, checked.sent_back)
     told = consequences(session, feed, effect.differences, frozenset(effect.measures)) if options.dry_run else None
     return Answered(submission, consequences=told)
 
 
-def _mends(session: Session, checked: Checked, feed: Feed, caller: Principal, known: Known) -> bool:
-    """Whether the file is rejected rows sent back: they join their returns instead of taking their place.
-
-    A file that was refused as a whole comes back as a whole: it is what its feed says it is.
-    """
-    named = {name for frame in checked.mended for name in frame["submission_id"].unique()}
-    back = [_mended(session, name, feed, caller, known) for name in named]
-    return any(not refused_as_a_whole(one) for one in back)
+def _mended(session: Session, checked: Checked, feed: Feed, caller: Principal, known: Known) -> list[Submission]:
+    """The submissions of which rejected rows were sent back. Raises InvalidRequest for what is not the caller's."""
+    named = {name for frame in checked.sent_back for name in frame[OUR_MENDS].unique()}
+    return [_own(session, name, feed, caller, known) for name in sorted(named)]
 
 
-def _mended(session: Session, name: str, feed: Feed, caller: Principal, known: Known) -> Submission:
+def _own(session: Session, name: str, feed: Feed, caller: Principal, known: Known) -> Submission:
     try:
         one = submission_seen(session, name, caller=caller, known=known)
     except UnknownSubmission:

@@ -69,8 +69,8 @@ class Checked:
     """The returns (organisation and period) that rejected rows are of, where the rows say so."""
     errors_of_file: set[str] = field(default_factory=set)
     """The codes of errors on no line, which reject every row."""
-    mended: list[pl.DataFrame] = field(default_factory=list)
-    """The rejected rows (submission and line) that good rows of this file are put in the place of."""
+    sent_back: list[pl.DataFrame] = field(default_factory=list)
+    """The rejected rows (submission and line) that rows of this file say they mend, and whether those are good."""
     redacted: Pieces | None = None
     """The whole file with what identifies withheld; None where it may be kept as it was sent."""
 
@@ -173,8 +173,9 @@ def _put_by(block: Block, verdict: Verdict, feed: Feed, checked: Checked, seal: 
         checked.waiting.append(seal(verdict.waiting))
     if checked.redacted is not None:
         checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not _suspicious(verdict))))
-    if {OUR_MENDS, OUR_LINE} <= set(block.frame.columns):
-        checked.mended.append(_mended(block, verdict))
+    if mending := _mending(block.frame):
+        good = verdict.outcomes["outcome"] != "rejected"
+        checked.sent_back.append(block.frame.select(*mending, good=good).drop_nulls(OUR_MENDS).unique())
     _keep_rejected(block, verdict, feed, checked, seal)
 
 
@@ -188,7 +189,8 @@ def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked,
     checked.errors_of_file.update(of_file["code"])
     if verdict.counts["rejected"]:
         lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
-        rejected = redact(block.frame.filter(pl.col(LINE).is_in(lines.implode())), feed)
+        sent = block.frame.filter(pl.col(LINE).is_in(lines.implode()))
+        rejected = redact(sent, feed).with_columns(sent.select(_mending(sent)).get_columns())
         refused = seal(verdict.refused)
         checked.quarantined.update(refused.select(ORGANISATION, PERIOD).drop_nulls(ORGANISATION).unique().iter_rows())
         checked.rejected.add(
@@ -198,12 +200,10 @@ def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked,
         )
 
 
-def _mended(block: Block, verdict: Verdict) -> pl.DataFrame:
-    good = verdict.outcomes.filter(pl.col("outcome") != "rejected")[LINE]
-    named = block.frame.filter(pl.col(LINE).is_in(good.implode())).select(
-        pl.col(OUR_MENDS).alias("submission_id"), pl.col(OUR_LINE).cast(pl.Int64, strict=False).alias("line")
-    )
-    return named.drop_nulls().unique(maintain_order=True)
+def _mending(rows: pl.DataFrame) -> list[pl.Expr]:
+    """What says of rows that were sent back which rejected rows they mend; nothing of other rows."""
+    said = {OUR_MENDS, OUR_LINE} <= set(rows.columns)
+    return [pl.col(OUR_MENDS), pl.col(OUR_LINE).cast(pl.Int64, strict=False)] if said else []
 
 
 def _quarantined(

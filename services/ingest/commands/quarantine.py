@@ -1,6 +1,7 @@
 """Rejected rows put right one at a time: corrected, tried again as they are, or waived with a reason."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -15,13 +16,13 @@ from services.ingest.commands.sorting import Sorter
 from services.ingest.commands.waiting import keep_waiting
 from services.ingest.models import Resolution, Submission
 from services.ingest.problems import AlreadyResolved, AlreadyWithdrawn, RefusedAsAWhole, StillWrong
-from services.ingest.queries import quarantine
+from services.ingest.queries import kept, quarantine
 from services.ingest.queries.receipts import refused_as_a_whole
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE, Block
 from services.ingest.rules.faults import no_faults
 from services.ingest.rules.feeds import Feed
-from services.ingest.rules.headers import match_header
+from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, match_header
 from services.ingest.rules.identity import identifiable
 from services.ingest.rules.remedies import REMEDIES
 from services.ingest.rules.validation import Checker
@@ -32,6 +33,9 @@ from shared.db import now
 from shared.principal import Principal
 from shared.problems import InvalidRequest
 
+_Row = tuple[str, int]
+"""A rejected row: its submission and line."""
+_SENT_FOR = (OUR_MENDS, OUR_LINE)
 _GROUP = ("code", "severity", "column", "found", "expected", "hint", "example")
 
 
@@ -67,27 +71,19 @@ def correct_row(
         keep_waiting(session, submission.id, seal(verdict.waiting), known)
     _account(submission, verdict, effect)
     _forget_faults(session, submission, line)
-    _resolve(session, submission, line, "corrected", None, caller)
-    tell_settled(session, submission, lines=[line])
+    _settle(session, {(submission.id, line)}, "corrected", None, caller.client_id, now())
     chain(session, submission, "corrected")
     return effect
 
 
-def resolve_mended(session: Session, submission: Submission, mended: Sequence[pl.DataFrame]) -> None:
-    """Rows that were sent back mended are open no more where they were rejected."""
-    rows = [
-        {"submission_id": name, "line": line, "outcome": "corrected", "reason": f"sent again in {submission.id}",
-         "client_id": submission.client_id, "resolved_at": submission.received_at}
-        for frame in mended
-        for name, line in frame.iter_rows()
-    ]  # fmt: skip
-    if rows and submission.status != "rejected":
-        session.execute(insert(Resolution).on_conflict_do_nothing(), rows)
-        lines: dict[str, list[int]] = {}
-        for one in rows:
-            lines.setdefault(one["submission_id"], []).append(one["line"])
-        for name, resolved in lines.items():
-            tell_settled(session, session.get_one(Submission, name), lines=resolved)
+def resolve_mended(session: Session, submission: Submission, sent_back: Sequence[pl.DataFrame]) -> None:
+    """Rows that were sent back and are good now are open no more where they were rejected."""
+    if submission.status == "rejected":
+        return
+    good = (frame.filter(pl.col("good")).select(_SENT_FOR).drop_nulls() for frame in sent_back)
+    mended = {row for frame in good for row in frame.iter_rows()}
+    reason = f"sent again in {submission.id}"
+    _settle(session, mended, "corrected", reason, submission.client_id, submission.received_at)
 
 
 def waive_row(session: Session, submission: Submission, line: int, reason: str, *, caller: Principal) -> None:
@@ -97,8 +93,7 @@ def waive_row(session: Session, submission: Submission, line: int, reason: str, 
     if identifiable(pl.Series([reason]))[0]:
         message = "a reason must not name a patient: leave out NHS numbers, postcodes and dates of birth"
         raise InvalidRequest(message, errors=[{"pointer": "/reason", "message": message}])
-    _resolve(session, submission, line, "waived", reason, caller)
-    tell_settled(session, submission, lines=[line])
+    _settle(session, {(submission.id, line)}, "waived", reason, caller.client_id, now())
 
 
 def _demand_open(session: Session, submission: Submission, line: int) -> None:
@@ -174,17 +169,24 @@ def _forget_faults(session: Session, submission: Submission, line: int) -> None:
     submission.faults_total = sum(group["count"] for group in submission.faults)
 
 
-def _resolve(
-    session: Session, submission: Submission, line: int, outcome: str, reason: str | None, caller: Principal
+def _settle(
+    session: Session, rows: Collection[_Row], outcome: str, reason: str | None, client_id: str, at: datetime
 ) -> None:
-    session.add(
-        Resolution(
-            submission_id=submission.id,
-            line=line,
-            outcome=outcome,
-            reason=reason,
-            client_id=caller.client_id,
-            resolved_at=now(),
-        )
-    )
-    session.flush()
+    """These rows are open no more, nor are those for which they had been sent back in vain."""
+    while rows:
+        of_each: dict[str, list[int]] = {}
+        for name, line in sorted(rows):
+            of_each.setdefault(name, []).append(line)
+        told = {"outcome": outcome, "reason": reason, "client_id": client_id, "resolved_at": at}
+        resolved = [{"submission_id": name, "line": line, **told} for name, line in sorted(rows)]
+        session.execute(insert(Resolution).on_conflict_do_nothing(), resolved)
+        for name, lines in of_each.items():
+            tell_settled(session, session.get_one(Submission, name), lines=lines)
+        rows = {row for name, lines in of_each.items() for row in _sent_back_for(session, name, lines)}
+
+
+def _sent_back_for(session: Session, submission_id: str, lines: Collection[int]) -> Iterator[_Row]:
+    """The rejected rows, always of an earlier submission, that these of a submission were to mend."""
+    for frame in kept.frames(session, submission_id, kept.REJECTED):
+        if OUR_MENDS in frame.columns:
+            yield from frame.filter(pl.col(LINE).is_in(lines)).select(_SENT_FOR).drop_nulls().iter_rows()
