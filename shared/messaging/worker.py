@@ -14,14 +14,16 @@ from shared.telemetry import said
 
 log = structlog.get_logger()
 HOUR_SECONDS = 3600.0
+_SLOWER, _SLOWEST = 1.1, 4.0  # times as long after each look that found nothing, and at most
 
 
 @dataclass
 class Worker:
     """Everything a service does without being asked over HTTP: relay its outbox, apply what others published, chores.
 
-    `endings` are done when it closes. With nothing to do it looks again after `idle_seconds`. `run` works for no more
-    than that `share` of the time: after a long step it rests, and what waits meanwhile is done together.
+    `endings` are done when it closes. With nothing to do it looks again after `idle_seconds`, little by little less
+    often while there is nothing, down to a quarter. `run` works for no more than that `share` of the time: after a long
+    step it rests, and what waits meanwhile is done together.
     """
 
     service: str
@@ -56,21 +58,21 @@ class Worker:
 
     def run(self) -> None:
         """Step until `stop`. A failure is logged and tried again after a pause that grows to ten seconds."""
-        pause = 0.1
+        pause, idle = 0.1, self.idle_seconds
         while not self._stop.is_set():
             began = time.monotonic()
             try:
-                moved = self.step(seconds=self.idle_seconds)
+                moved = self.step(seconds=idle)
             except Exception as error:
                 log.warning("worker step failed", service=self.service, error=said(error))
                 self._stop.wait(pause)
                 pause = min(pause * 2, 10.0)
                 continue
-            pause = 0.1
+            pause, idle = 0.1, self.idle_seconds if moved else min(idle * _SLOWER, self.idle_seconds * _SLOWEST)
             if self.heartbeat is not None:
                 self.heartbeat.touch()
             if not moved and self.consumer is None:
-                self._stop.wait(self.idle_seconds)
+                self._stop.wait(idle)
             elif self.share < 1.0:
                 self._stop.wait((time.monotonic() - began) * (1.0 / self.share - 1.0))
 

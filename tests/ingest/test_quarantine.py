@@ -82,6 +82,7 @@ def test_the_last_row_put_right_makes_the_submission_accepted(ingest: Ingest) ->
     patch(ingest, receipt, 3, pregnancy_outcome="01")
     told = patch(ingest, receipt, 4, gestation_length_at_birth=275).json()["receipt"]
     assert (told["status"], told["rows"]["accepted"]) == ("accepted", 4)
+    assert listed(ingest, status="corrected") == [("births", 3), ("births", 4)]
 
 
 def test_a_corrected_row_is_the_record_it_would_have_been(ingest: Ingest) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -165,6 +166,26 @@ def test_a_nil_return_is_a_version_without_rows(ingest: Ingest) -> None:
     receipt = ingest.send(b"", "births", nil="true", organisation="RGT", period="2026-05").json()
     assert [(r["kind"], r["rows"]) for r in receipt["returns"]] == [("nil", 0)]
     assert published(ingest)[0]["ce_kind"] == "nil"
+
+
+@pytest.mark.parametrize(
+    ("organisation", "period", "wrong", "message"),
+    [
+        ("RDZ", "2026-05", "organisation", "RDZ closed on 2020-09-30"),
+        ("RGT", "2092-05", "period", "2092-05 has not begun"),
+        ("RGT", "2026-W05", "period", "returns of births are of a month"),
+        ("RGT", None, "period", "needs the organisation and the period"),
+    ],
+)
+def test_a_nil_return_is_refused_where_a_row_would_be(
+    ingest: Ingest, organisation: str, period: str | None, wrong: str, message: str
+) -> None:
+    ingest.hear(an_organisation("RDZ", closed=date(2020, 9, 30)))
+    asked = {"organisation": organisation} | ({"period": period} if period else {})
+    answer = ingest.send(b"", "births", nil="true", **asked)
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, wrong)
+    assert message in answer.json()["detail"]
+    assert published(ingest) == []
 
 
 def test_rows_of_an_organisation_not_yet_known_wait_and_land_by_themselves(ingest: Ingest) -> None:

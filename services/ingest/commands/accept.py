@@ -21,11 +21,12 @@ from services.ingest.commands.asked import (
     fingerprint,
     organisation_of,
     period_of,
+    place_of_nil,
 )
 from services.ingest.commands.body import Body
 from services.ingest.commands.checking import Checked, File
 from services.ingest.commands.closing import close
-from services.ingest.commands.landing import Effect, Landing, land, land_nil
+from services.ingest.commands.landing import Landing, land, land_nil
 from services.ingest.commands.quarantine import resolve_mended
 from services.ingest.commands.quotas import demand_quota
 from services.ingest.models import Submission
@@ -38,7 +39,6 @@ from services.ingest.rules.faults import OLDER_EXTRACT, of_the_file
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import OUR_MENDS
 from services.ingest.settings import IngestSettings
-from shared.contracts.periods import Period
 from shared.db import now
 from shared.messaging.outbox import hold_back, new_id
 from shared.principal import Principal
@@ -95,7 +95,10 @@ def accept_submission(
     # Rejected rows sent back join their returns. A file that was refused as a whole is what its feed says it is.
     mode = options.mode or ("merge" if any(not refused_as_a_whole(one) for one in mends) else feed.mode)
     landing = Landing(submission.id, feed, mode, options.final, received_at, options.dry_run)
-    effect = _landed(session, checked, landing, organisation, options)
+    if options.nil:
+        effect = land_nil(session, *place_of_nil(options, organisation, feed, known, received_at), landing)
+    else:
+        effect = land(session, checked.sorter, landing)
     if effect.stale:
         checking.set_aside(
             checked, file, feed, known.reference, effect.faults["line"], OLDER_EXTRACT, settings=settings
@@ -187,17 +190,3 @@ def _refusal(checked: Checked, feed: Feed, options: Options) -> pl.DataFrame | N
         expected = f"at most {feed.refuse_above:.0%} of the rows rejected"
         return of_the_file("too-many-rejected", severity="error", expected=expected)
     return None
-
-
-def _landed(session: Session, checked: Checked, landing: Landing, organisation: str | None, options: Options) -> Effect:
-    if not options.nil:
-        return land(session, checked.sorter, landing)
-    if organisation is None or options.period is None:
-        message = "a nil return needs the organisation and the period it is for"
-        missing = "organisation" if organisation is None else "period"
-        raise InvalidRequest(message, errors=[{"parameter": missing, "message": message}])
-    period = Period.parse(options.period)
-    if landing.feed.period not in ("any", period.grain):
-        message = f"returns of {landing.feed.id} are of a {landing.feed.period}"
-        raise InvalidRequest(message, errors=[{"parameter": "period", "message": message}])
-    return land_nil(session, organisation, period.text, landing)

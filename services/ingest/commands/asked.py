@@ -12,6 +12,7 @@ from services.ingest.models import Submission
 from services.ingest.problems import NotYourOrganisation, UnknownOrganisation
 from services.ingest.queries.reference import Known
 from services.ingest.rules.feeds import Feed, Mode
+from services.ingest.rules.reference import RECENTLY, standing
 from shared.contracts.periods import Period
 from shared.db import take_turn
 from shared.principal import Principal
@@ -46,8 +47,7 @@ class Arrival:
 def demand_mode(feed: Feed, options: Options) -> None:
     """Raises InvalidRequest for a mode that the feed does not take."""
     if (options.mode or feed.mode) not in feed.modes:
-        message = f"the feed {feed.id} takes {' or '.join(feed.modes)}"
-        raise InvalidRequest(message, errors=[{"parameter": "mode", "message": message}])
+        raise _wrong("mode", f"the feed {feed.id} takes {' or '.join(feed.modes)}")
 
 
 def organisation_of(options: Options, caller: Principal, known: Known, received_at: datetime) -> str | None:
@@ -74,7 +74,29 @@ def period_of(options: Options) -> str | None:
     try:
         return Period.parse(options.period).text
     except ValueError as reason:
-        raise InvalidRequest(str(reason), errors=[{"parameter": "period", "message": str(reason)}]) from reason
+        raise _wrong("period", str(reason)) from reason
+
+
+def place_of_nil(
+    options: Options, organisation: str | None, feed: Feed, known: Known, received_at: datetime
+) -> tuple[str, str]:
+    """The organisation and period that there was nothing to report of. Raises InvalidRequest, as a row would be."""
+    if organisation is None or options.period is None:
+        missing = "organisation" if organisation is None else "period"
+        raise _wrong(missing, "a nil return needs the organisation and the period it is for")
+    period = Period.parse(options.period)
+    if feed.period not in ("any", period.grain):
+        raise _wrong("period", f"returns of {feed.id} are of a {feed.period}")
+    if period.start > received_at.date():
+        raise _wrong("period", f"{period.text} has not begun: wait until it has ended")
+    said, hint = standing(known.reference.organisations[organisation], period, grace_days=feed.grace_days)
+    if said and said != RECENTLY:
+        raise _wrong("organisation", f"{hint}: send this for an organisation that was open in {period.text}")
+    return organisation, period.text
+
+
+def _wrong(parameter: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, errors=[{"parameter": parameter, "message": message}])
 
 
 def fingerprint(body: Body, options: Options) -> str:

@@ -87,7 +87,8 @@ def _submissions(
     session: Session, caller: Principal, known: Known, feed: str | None, organisation: str | None, code: str | None,
     after: Sequence[Any] | None,
 ) -> Iterator[Submission]:  # fmt: skip
-    query = select(Submission).where(Submission.rejected > 0, Submission.withdrawn_at.is_(None))
+    settled = Submission.id.in_(select(Resolution.submission_id))
+    query = select(Submission).where((Submission.rejected > 0) | settled, Submission.withdrawn_at.is_(None))
     query = query.where(*receipts.seen(caller, known, feed))
     if organisation is not None:
         query = query.where(Submission.quarantined.contains([organisation]))

@@ -8,7 +8,7 @@ import polars as pl
 
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.findings import Findings
-from services.ingest.rules.reference import Reference, standing
+from services.ingest.rules.reference import RECENTLY, Reference, standing
 from shared.contracts.periods import EXAMPLES, GRAINS, Grain, Period
 
 ORGANISATION, PERIOD = "_organisation", "_period"
@@ -120,7 +120,7 @@ class Places:
                 judged["code"] == code,
                 code,
                 column=self._feed.organisation[0],
-                severity="warning" if code == "organisation-closed-recently" else "error",
+                severity="warning" if code == RECENTLY else "error",
                 cells=organisation,
                 hint=judged["hint"],
                 expected="an organisation that was open in the period",

@@ -10,6 +10,10 @@ from shared.contracts.periods import Period
 LONG_AGO = date(1948, 7, 4)  # the day before the NHS
 
 
+RECENTLY = "organisation-closed-recently"
+"""The fault that is no more than a warning: an organisation in its days of grace."""
+
+
 @dataclass(frozen=True, slots=True)
 class Organisation:
     """An organisation: its code, when it opened and closed (the last day it existed), and who took over."""
@@ -46,5 +50,5 @@ def standing(one: Organisation, period: Period, *, grace_days: int) -> tuple[str
     if one.successors:
         hint += f"; its work passed to {', '.join(one.successors)}"
     if period.start <= one.closed + timedelta(days=grace_days):
-        return "organisation-closed-recently", hint
+        return RECENTLY, hint
     return "organisation-closed", hint
