@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from pydantic import SecretStr
 
 from deploy.databases import ensure_databases
 from deploy.migrate import migrate
+from deploy.ports import free_ports
 from deploy.postgres import Postgres
 from gateway.access.commands import register_client
 from gateway.app import create_app
@@ -63,7 +63,7 @@ def main(seconds: float) -> None:
         url = postgres.url("gateway")
         migrate("gateway", SecretStr(url))
         private, public = new_key()
-        service, door = free_port(), free_port()
+        service, door = free_ports(2)
         stack.enter_context(process("service", service, {"database_url": url, "principal_key": public}))
         settings = gateway_settings(url, private, service, door)
         stack.enter_context(process("gateway", door, settings))
@@ -129,13 +129,6 @@ def report(name: str, ways: Ways, work: str, goal: float | None, unit: str) -> N
         f"   {slow['direct']:.1f} ms, {slow['gateway']:.1f} ms  ({unit})",
         flush=True,
     )
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class process:  # noqa: N801 - used as a function

@@ -6,13 +6,11 @@ its environment. Any of them can be killed and started again.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -21,7 +19,9 @@ from pydantic import SecretStr
 from deploy import migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.kafka.broker import Kafka
+from deploy.lifetimes import Lifetime
 from deploy.platform import load_catalogue
+from deploy.ports import free_ports
 from deploy.postgres import Postgres
 from deploy.services import SERVICES, WORKERS
 from shared.messaging.kafka import KafkaBus, KafkaSettings
@@ -30,7 +30,7 @@ READY_SECONDS = 60.0
 GATEWAY = "gateway"
 
 
-class Cluster:
+class Cluster(Lifetime):
     """Every process of the platform, from `start()` to `stop()`."""
 
     def __init__(self, data_dir: Path) -> None:
@@ -39,7 +39,8 @@ class Cluster:
         self._arguments: dict[str, tuple[str, ...]] = {}
         self.kafka = Kafka(self.data_dir / "kafka")
         self._stack = ExitStack()
-        self._ports = {name: _free_port() for name in (*SERVICES, GATEWAY)}
+        names = (*SERVICES, GATEWAY)
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
 
     @property
     def base_url(self) -> str:
@@ -118,18 +119,6 @@ class Cluster:
                 process.wait()
         self._stack.close()
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
 
 def _await_ready(url: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
@@ -139,9 +128,3 @@ def _await_ready(url: str) -> None:
                 return
         time.sleep(0.1)
     raise RuntimeError(f"{url} was not ready within {READY_SECONDS:.0f} s")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

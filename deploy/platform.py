@@ -4,12 +4,10 @@ The apps and workers are those that production runs in processes of their own; o
 PostgreSQL started from a wheel unless an address is given, and a log table in it for a bus unless Kafka is.
 """
 
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -17,7 +15,9 @@ from pydantic import SecretStr
 
 from deploy import secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
+from deploy.lifetimes import Lifetime
 from deploy.migrate import migrate
+from deploy.ports import free_ports
 from deploy.postgres import Postgres
 from deploy.services import SERVICES, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Server
@@ -35,7 +35,7 @@ SETTLE_ROUNDS = 10_000
 log = structlog.get_logger()
 
 
-class Platform:
+class Platform(Lifetime):
     """Everything, from `start()` to `stop()`. The data folder keeps it between runs."""
 
     def __init__(
@@ -111,7 +111,7 @@ class Platform:
         for name in SERVICES:
             url = self._stack.enter_context(Server(create_app(name, self.environment))).url
             self.environment = self.environment.model_copy(update={f"{name}_url": url})
-        port = self._port or _free_port()
+        port = self._port or free_ports(1)[0]
         self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
         return self._stack.enter_context(
             Server(create_app("gateway", self.environment), port=port, protocol=protocol("gateway"))
@@ -137,18 +137,6 @@ class Platform:
             thread.join(timeout=20)
         self._stack.close()
 
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
 
 def load_catalogue(url: SecretStr) -> commands.Loaded:
     """Load the national catalogue into the registry's database; what is there already stays as it is."""
@@ -158,9 +146,3 @@ def load_catalogue(url: SecretStr) -> commands.Loaded:
             return commands.load_catalogue(session, catalogue.load(), now=now())
     finally:
         database.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -18,12 +18,12 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 import psutil
 
 from deploy.databases import service_url
+from deploy.lifetimes import Lifetime
 from deploy.processes import Account, start_program
 from deploy.unprivileged import account_for, hand_over, programs, socket_folder
 
@@ -62,7 +62,7 @@ class DataFolderInUse(PostgresUnavailable):
     """Another process runs a server on this folder."""
 
 
-class Postgres:
+class Postgres(Lifetime):
     """One server on one folder, for as long as a `with` block or between `start()` and `stop()`.
 
     `data_dir` is created when missing and then holds `cluster/`, `server.log` and `supervisor.json`.
@@ -76,15 +76,6 @@ class Postgres:
         self._sockets: Path | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int | None:
@@ -102,14 +93,14 @@ class Postgres:
         """The SQLAlchemy URL of one database."""
         return service_url(self.server_url, database)
 
-    def start(self) -> None:
+    def start(self) -> Self:
         """Start the server, creating the cluster the first time; returns when it answers (about 1 s, then 0.1 s).
 
         Does nothing when it runs already; starts it again when it has died.
         Raises `DataFolderInUse` or `PostgresUnavailable`.
         """
         if self.pid is not None:
-            return
+            return self
         self.stop()
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _locked(self.data_dir)
@@ -125,6 +116,7 @@ class Postgres:
         except BaseException:
             self.stop()
             raise
+        return self
 
     def stop(self) -> None:
         """Stop the server in order, or by force after 20 s; safe to call at any time."""

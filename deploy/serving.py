@@ -4,11 +4,12 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Literal, Self
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from deploy.lifetimes import Lifetime
 
 START_SECONDS = 20.0
 KEEP_ALIVE_SECONDS = 75
@@ -16,7 +17,7 @@ Protocol = type[asyncio.Protocol] | Literal["httptools"]
 """How HTTP is read: by uvicorn's own, or by one that is stricter (the gateway's)."""
 
 
-class Server:
+class Server(Lifetime):
     """An app on a loopback port of its own (or the one given), from `start()` to `stop()`."""
 
     def __init__(
@@ -45,14 +46,6 @@ class Server:
         self._server.should_exit = True
         self._thread.join(timeout=START_SECONDS)
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 class Serving(uvicorn.Server):

@@ -23,6 +23,7 @@ import psutil
 
 from deploy.kafka.classpath import KafkaUnavailable, class_path, java
 from deploy.kafka.probe import brokers_seen
+from deploy.ports import free_ports
 from deploy.processes import start_detached, start_program
 
 START_SECONDS = 90.0
@@ -240,16 +241,8 @@ def status(data_dir: Path) -> list[tuple[Broker, bool]]:
 
 
 def _brokers(size: int) -> list[Broker]:
-    ports = _free_ports(2 * size)
+    ports = free_ports(2 * size)
     return [Broker(node, ports[2 * node - 2], ports[2 * node - 1]) for node in range(1, size + 1)]
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def _has_its_ports(broker: Broker) -> bool:

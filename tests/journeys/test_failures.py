@@ -3,7 +3,6 @@
 The full storm of 200 submissions for each victim is `python -m benchmarks.failures`; here it is a smaller one.
 """
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,13 @@ import pytest
 
 from benchmarks.failures import VICTIMS, ClientFor, Storm, one_process, supplier_of
 from deploy.cluster import Cluster
+from deploy.ports import free_ports
 
 SUBMISSIONS = 60
 
 
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_the_one_process_platform_keeps_every_receipt_it_gave(tmp_path: Path) -> None:
-    with one_process(tmp_path, a_free_port()) as platform:
+    with one_process(tmp_path, free_ports(1)[0]) as platform:
         storm = Storm(platform.client, 2019, SUBMISSIONS)
 
         def strike() -> None:
