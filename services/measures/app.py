@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from services.measures.api import ROUTERS
 from services.measures.queries.drafts import Drafts
+from services.measures.queries.signals import unjudged
 from services.measures.settings import MeasuresSettings
 from shared.answers import Edition, KeepAnswers
 from shared.contracts.windows import london_day
@@ -44,7 +45,7 @@ def create_app(settings: MeasuresSettings) -> FastAPI:
         settings,
         database=database,
         routers=ROUTERS,
-        counts=message_counts(database),
+        counts={**message_counts(database), "unjudged": partial(unjudged, database)},
         description="Figures, charts and statistics.",
         middleware=[keep] if kept else [],
         beside=partial(_until_closed, drafts, edition if kept else None),

@@ -176,6 +176,14 @@ def test_an_icb_signals_where_none_of_its_trusts_does(served: Served) -> None:
     assert item["variation"] == "concern_high"
 
 
+def test_an_operator_sees_how_much_is_still_to_be_judged(served: Served) -> None:
+    as_an_icb(served, "RGT")
+    served.hear_together(monthly([*QUIET, 60]))
+    waiting = served.read("/health/ready")["messages"]["unjudged"]
+    assert waiting == judge(served) > 0
+    assert served.read("/health/ready")["messages"]["unjudged"] == 0
+
+
 def test_an_aggregate_is_told_once_resolved_by_itself_and_judged_only_when_figures_move(served: Served) -> None:
     as_an_icb(served, "RGT")
     served.hear_together(monthly([*QUIET, 60]))

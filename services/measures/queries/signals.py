@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from services.measures.models import Definition, Organisation, Signal
+from services.measures.models import Definition, Organisation, Signal, Unjudged
 from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, places_asked, stated
 from services.measures.queries.cells import known_then
@@ -18,9 +18,15 @@ from services.measures.queries.organisations import Place
 from services.measures.rules.alarms import afforded
 from services.measures.rules.disclosure import policy
 from services.measures.rules.spc.answers import TRIAL_POINTS
-from shared.db import driver, now
+from shared.db import Database, driver, now
 
 State = Literal["detected", "resolved"]
+
+
+def unjudged(database: Database) -> int:
+    """How many movements of figures the charts of aggregates have not been judged for yet."""
+    with database.session() as session:
+        return session.scalars(select(func.count()).select_from(Unjudged)).one()
 
 
 def signals(
