@@ -35,9 +35,12 @@ NAMES = (PRINCIPAL_PRIVATE, PRINCIPAL_PUBLIC, TOKEN_PRIVATE, *RANDOM)
 
 
 def ensure(folder: Path) -> None:
-    """Make the folder and whatever secret it lacks; what is there stays as it is."""
+    """Make the folder and whatever secret it lacks; what is there stays as it is, but for half a pair of keys."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (folder / PRINCIPAL_PRIVATE).exists():
+    pair = folder / PRINCIPAL_PUBLIC, folder / PRINCIPAL_PRIVATE
+    if not all(one.exists() for one in pair):
+        for one in pair:
+            one.unlink(missing_ok=True)
         private, public = new_key()
         _write(folder / PRINCIPAL_PUBLIC, public)
         _write(folder / PRINCIPAL_PRIVATE, private)
