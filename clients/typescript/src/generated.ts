@@ -7415,7 +7415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The annotation cannot be recorded as it is written. */
+            /** @description The annotation cannot be recorded as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -8162,7 +8162,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The annotation cannot be recorded as it is written. */
+            /** @description The annotation cannot be recorded as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -10945,7 +10945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The enrolment cannot be recorded as it is written. */
+            /** @description The enrolment cannot be recorded as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -14673,7 +14673,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The definition cannot be computed as it is written. */
+            /** @description The definition cannot be computed as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -16104,7 +16104,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The definition cannot be computed as it is written. */
+            /** @description The definition cannot be computed as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -16339,7 +16339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something in the request is wrong. */
+            /** @description This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -17268,7 +17268,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description What is said of the organisation cannot be true. */
+            /** @description What is said of the organisation cannot be true. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -19347,7 +19347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The programme cannot be registered as it is written. */
+            /** @description The programme cannot be registered as it is written. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -25997,7 +25997,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The target lacks something it needs. */
+            /** @description The target lacks something it needs. / This Idempotency-Key was used before for something else. */
             422: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

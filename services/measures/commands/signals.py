@@ -109,7 +109,7 @@ def keep(
 
 
 def _signals(session: Session, definitions: Mapping[str, Definition], codes: list[str]) -> dict[tuple[str, str], Found]:
-    members = {code: [Membership(code, None, None)] for code in codes}
+    members = {code: [Membership(code, None, None)] for code in _beyond_trial(session, definitions, codes)}
     series = [
         one
         for one in by_default_grain(wholes(session, definitions, members), definitions)
@@ -122,6 +122,27 @@ def _signals(session: Session, definitions: Mapping[str, Definition], codes: lis
     verdicts = zip(series, judged(tracks), strict=True)
     told = {(one.place, one.measure): told_of(verdict, small=_small(one, definitions)) for one, verdict in verdicts}
     return {key: one for key, one in told.items() if one is not None}
+
+
+def _beyond_trial(session: Session, measures: Iterable[str], codes: Sequence[str]) -> list[str]:
+    """The organisations with more figures of some measure than are on a chart of trial limits.
+
+    Of a home that has sent its first weeks there is nothing to judge, and a national file is of 15,000 such homes.
+    """
+    found = driver(session).execute(
+        """
+        select code from unnest(%s::text[]) as one(code)
+        where exists (
+            select from unnest(%s::text[]) as asked(measure)
+            where exists (
+                select from cell where organisation = one.code and measure = asked.measure and known_to is null
+                offset %s
+            )
+        )
+        """,
+        (list(codes), list(measures), TRIAL_POINTS),
+    )
+    return [code for (code,) in found]
 
 
 def told_of(verdict: Judgement, *, small: bool) -> Found | None:

@@ -20,7 +20,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
-from shared.repeats import remember
+from shared.repeats import IdempotencyKeyReused, remember
 
 router = APIRouter(prefix="/v1/annotations", tags=["annotations"])
 AnnotationId = Annotated[str, Path(description="The annotation's id.")]
@@ -56,7 +56,7 @@ def list_annotations(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.Annotation,
-    responses=problems(NotYours, UnknownOrganisation, InvalidAnnotation),
+    responses=problems(NotYours, UnknownOrganisation, InvalidAnnotation, IdempotencyKeyReused),
 )
 def annotate(
     request: Request, body: sent.AnnotationSent, caller: Writing, session: Session, reason: Why = None
@@ -98,7 +98,9 @@ def reword_annotation(
     "/{annotation}/accept",
     dependencies=ONCE,
     response_model=schemas.Annotation,
-    responses=problems(NotYours, SecondPersonNeeded, UnknownAnnotation, AlreadyThere, InvalidAnnotation),
+    responses=problems(
+        NotYours, SecondPersonNeeded, UnknownAnnotation, AlreadyThere, InvalidAnnotation, IdempotencyKeyReused
+    ),
 )
 def accept_annotation(
     request: Request, annotation: AnnotationId, caller: Writing, session: Session, reason: Why = None

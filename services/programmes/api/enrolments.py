@@ -32,6 +32,7 @@ from shared.contracts.periods import Grain
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.repeats import IdempotencyKeyReused
 
 router = APIRouter(tags=["enrolments"])
 EnrolmentId = Annotated[str, Path(description="The enrolment's id.")]
@@ -76,7 +77,7 @@ def list_enrolments(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.Enrolment,
-    responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidEnrolment),
+    responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidEnrolment, IdempotencyKeyReused),
 )
 def enrol(
     request: Request, body: sent.EnrolmentSent, caller: Writing, session: Session, reason: Why = None

@@ -19,7 +19,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
-from shared.repeats import remember
+from shared.repeats import IdempotencyKeyReused, remember
 
 router = APIRouter(prefix="/v1/measures", tags=["measures"], responses=problems(UnknownMeasure))
 KIND = Measure.__tablename__
@@ -84,7 +84,7 @@ def get_measure_version(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.Draft,
-    responses=problems(NotYours, AlreadyThere, InvalidDefinition),
+    responses=problems(NotYours, AlreadyThere, InvalidDefinition, IdempotencyKeyReused),
 )
 def draft_measure(
     request: Request, body: sent.Definition, caller: Writing, session: Session, reason: Why = None
@@ -139,7 +139,7 @@ def discard_measure_draft(
     "/{measure}/publish",
     dependencies=ONCE,
     response_model=schemas.Measure,
-    responses=problems(NoDraft, SecondPersonNeeded, InvalidDefinition, PreconditionFailed),
+    responses=problems(NoDraft, SecondPersonNeeded, InvalidDefinition, PreconditionFailed, IdempotencyKeyReused),
 )
 def publish_measure(
     request: Request, measure: MeasureId, caller: Writing, session: Session, reason: Why = None
@@ -155,7 +155,7 @@ def publish_measure(
     "/{measure}/retire",
     dependencies=ONCE,
     response_model=schemas.Measure,
-    responses=problems(NotYours, PreconditionFailed),
+    responses=problems(NotYours, PreconditionFailed, IdempotencyKeyReused),
 )
 def retire_measure(
     request: Request, measure: MeasureId, caller: Writing, session: Session, reason: Why = None

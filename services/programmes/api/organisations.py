@@ -24,7 +24,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
-from shared.repeats import remember
+from shared.repeats import IdempotencyKeyReused, remember
 
 router = APIRouter(prefix="/v1/organisations", tags=["organisations"], responses=problems(UnknownOrganisation))
 Code = Annotated[str, Path(description="The organisation's code, or any other identifier it has (CQC, ONS).")]
@@ -134,7 +134,7 @@ def list_successors(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.OrganisationInFull | schemas.Registered,
-    responses=problems(NotYours, AlreadyThere, InvalidOrganisation),
+    responses=problems(NotYours, AlreadyThere, InvalidOrganisation, IdempotencyKeyReused),
 )
 def register_organisations(
     request: Request,

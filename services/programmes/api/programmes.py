@@ -33,6 +33,7 @@ from shared.caching import PreconditionFailed, answer_with_etag, demand_match
 from shared.db import Session, now
 from shared.paging import Cursor, Limit
 from shared.problems import problems
+from shared.repeats import IdempotencyKeyReused
 
 router = APIRouter(tags=["programmes"])
 ProgrammeId = Annotated[str, Path(description="The programme's id, such as matneosip.")]
@@ -107,7 +108,7 @@ def get_target(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.Programme,
-    responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidProgramme),
+    responses=problems(NotYours, UnknownOrganisation, AlreadyThere, InvalidProgramme, IdempotencyKeyReused),
 )
 def register_programme(
     request: Request, body: sent.ProgrammeSent, caller: Writing, session: Session, reason: Why = None
@@ -170,7 +171,7 @@ def get_driver_diagram(
     dependencies=ONCE,
     status_code=201,
     response_model=schemas.Target,
-    responses=problems(NotYours, AlreadyThere, InvalidTarget),
+    responses=problems(NotYours, AlreadyThere, InvalidTarget, IdempotencyKeyReused),
     tags=["targets"],
 )
 def set_target(
