@@ -1,9 +1,10 @@
 """Every benchmark, one after another; what they print goes to `benchmarks/results.md` too.
 
-`python -m benchmarks [name ...]` runs only those named. Figures are ratios against a limit measured in the same run:
-the machine they come from is no part of them.
+`python -m benchmarks [name ...]` runs only those named, and leaves what the others printed there as it was. Figures are
+ratios against a limit measured in the same run: the machine they come from is no part of them.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +35,22 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"no benchmark is called {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
         return 2
-    sections, worst = [], 0
-    for name in chosen or [one for one in BENCHMARKS if (RESULTS.parent / f"{one}.py").exists()]:
+    sections, worst = _sections(), 0
+    for name in chosen or BENCHMARKS:
         print(f"== {name}", flush=True)
         done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr if done.returncode else "", flush=True)
         worst = max(worst, abs(done.returncode))
-        sections.append(f"## {name}\n\n```\n{done.stdout.strip()}\n```\n")
-    if not chosen:
-        RESULTS.write_text("# Results\n\nWritten by `make bench`.\n\n" + "\n".join(sections))
+        sections[name] = done.stdout.strip()
+    told = (f"## {name}\n\n```\n{sections[name]}\n```\n" for name in BENCHMARKS if name in sections)
+    RESULTS.write_text("\n".join(["# Results\n\nWritten by `make bench`.\n", *told]))
     return worst
+
+
+def _sections() -> dict[str, str]:
+    """What each benchmark printed when it last ran."""
+    text = RESULTS.read_text() if RESULTS.exists() else ""
+    return dict(re.findall(r"^## (\w+)\n\n```\n(.*?)\n```$", text, flags=re.MULTILINE | re.DOTALL))
 
 
 if __name__ == "__main__":
