@@ -9,7 +9,7 @@ from deploy.demo import stories
 from deploy.demo.span import Span
 from psip import Client
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 PAUSE = 0.2
 RAISED = frozenset({"concern_high", "concern_low"})
 IMPROVED = frozenset({"improvement_high", "improvement_low"})
