@@ -220,7 +220,7 @@ class Client:
         return self._change("PUT", path, document, params)
 
     def patch(self, path: str, document: Any, /, **params: Any) -> Any:
-        """Change some of what is at a path: a row in quarantine, a client, a webhook. The answer."""
+        """Change some of what is at a path: a row in quarantine, a webhook. The answer."""
         return self._change("PATCH", path, document, params)
 
     def delete(self, path: str, /, **params: Any) -> Any:

@@ -188,6 +188,11 @@ def test_a_nil_return_is_refused_where_a_row_would_be(
     assert published(ingest) == []
 
 
+def test_a_nil_return_of_a_caller_that_is_not_yet_known_itself_is_refused(ingest: Ingest) -> None:
+    answer = ingest.send(b"", "births", nil="true", period="2026-05", who=ingest.as_("R9Z"))
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unknown-organisation")
+
+
 def test_rows_of_an_organisation_not_yet_known_wait_and_land_by_themselves(ingest: Ingest) -> None:
     receipt = ingest.send(as_csv(some_counts(months=2, organisation="R9Z"))).json()
     assert receipt["rows"] == NONE | {"received": 2, "waiting": 2}

@@ -47,6 +47,15 @@ def test_a_signal_is_found_when_its_figure_arrives_and_told_once(served: Served)
     assert told(served) == [("concern_high", "detected")]
 
 
+@pytest.mark.parametrize(("points", "found"), [(12, []), (13, [("concern_high", "detected")])])
+def test_a_chart_of_trial_limits_is_silent_and_one_of_a_point_more_is_not(
+    served: Served, points: int, found: list[tuple[str, str]]
+) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET[: points - 1], 60]))
+    assert told(served) == found
+
+
 def test_a_signal_is_what_the_chart_shows(served: Served) -> None:
     set_up(served)
     served.hear_together(monthly([*QUIET, 60]))

@@ -129,6 +129,27 @@ def test_a_failure_is_logged_and_the_loop_goes_on(
     assert heard == ["RGT"]
 
 
+def test_it_looks_less_often_while_there_is_nothing_and_at_once_again_after_something(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = [0] * 40 + [1, 0]
+    asked: list[float] = []
+
+    def step(*, seconds: float) -> int:
+        asked.append(seconds)
+        if len(asked) == len(moved):
+            worker.stop()
+        return moved[len(asked) - 1]
+
+    monkeypatch.setattr(worker, "step", step)
+    worker.run()
+
+    assert asked[:40] == sorted(asked[:40])
+    assert (asked[0], asked[1] > asked[0]) == (worker.idle_seconds, True)
+    assert asked[40] == 4 * worker.idle_seconds
+    assert asked[41] == worker.idle_seconds
+
+
 def test_the_heart_beats_only_when_a_step_ended_well(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker._stop, "wait", lambda _: None)
     chore = Stumbling(worker, times=2, error=psycopg.OperationalError("away"))

@@ -112,7 +112,7 @@ export class Client {
     return this.#change("put", path, body, asked as Sent);
   }
 
-  /** Change some of what is at a path: a row in quarantine, a client, a webhook. */
+  /** Change some of what is at a path: a row in quarantine, a webhook. */
   async patch<P extends PathsWith<"patch">>(
     path: P,
     body: Body<P, "patch">,

@@ -62,9 +62,13 @@ def organisation_of(options: Options, caller: Principal, known: Known, received_
     if yours is not None and code not in yours:
         raise NotYourOrganisation("you do not act for this organisation: leave it out, or ask for its footprint")
     if one is None:
-        message = f"no organisation has the code {name[:20]!r}; GET /v1/organisations lists them"
-        raise UnknownOrganisation(message, errors=[{"parameter": "organisation", "message": message}])
+        raise _nobody(name)
     return code
+
+
+def _nobody(name: str) -> UnknownOrganisation:
+    message = f"no organisation has the code {name[:20]!r}; GET /v1/organisations lists them"
+    return UnknownOrganisation(message, errors=[{"parameter": "organisation", "message": message}])
 
 
 def period_of(options: Options) -> str | None:
@@ -80,7 +84,10 @@ def period_of(options: Options) -> str | None:
 def place_of_nil(
     options: Options, organisation: str | None, feed: Feed, known: Known, received_at: datetime
 ) -> tuple[str, str]:
-    """The organisation and period that there was nothing to report of. Raises InvalidRequest, as a row would be."""
+    """The organisation and period that there was nothing to report of.
+
+    Raises InvalidRequest where a row would be refused, and UnknownOrganisation where one would wait.
+    """
     if organisation is None or options.period is None:
         missing = "organisation" if organisation is None else "period"
         raise _wrong(missing, "a nil return needs the organisation and the period it is for")
@@ -89,7 +96,10 @@ def place_of_nil(
         raise _wrong("period", f"returns of {feed.id} are of a {feed.period}")
     if period.start > received_at.date():
         raise _wrong("period", f"{period.text} has not begun: wait until it has ended")
-    said, hint = standing(known.reference.organisations[organisation], period, grace_days=feed.grace_days)
+    one = known.reference.organisations.get(organisation)
+    if one is None:
+        raise _nobody(organisation)
+    said, hint = standing(one, period, grace_days=feed.grace_days)
     if said and said != RECENTLY:
         raise _wrong("organisation", f"{hint}: send this for an organisation that was open in {period.text}")
     return organisation, period.text

@@ -20,7 +20,7 @@ from shared.messaging.outbox import publish
 ROWS_AT_ONCE = 400_000
 
 # Stretch by stretch over the index, whatever the planner believes of a table that has just grown a hundredfold.
-END_STANDING = """
+_END_STANDING = """
 update cell set known_to = %s where ctid = any(array(
     select standing.place
     from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
@@ -129,7 +129,7 @@ def _replace(
     instant: datetime,
 ) -> None:
     cursor = driver(session).cursor()
-    cursor.execute(END_STANDING, (instant, *map(list, zip(*stretches, strict=True)), list(measures)))
+    cursor.execute(_END_STANDING, (instant, *map(list, zip(*stretches, strict=True)), list(measures)))
     with cursor.copy(f"COPY cell ({', '.join(COLUMNS)}, known_from, change) FROM STDIN") as copy:
         copy.write(lines(cells, instant.isoformat(), change))
 

@@ -88,7 +88,8 @@ def _of_one_grain(frame: pl.DataFrame, parts: Sequence[_Part], grain: Grain) -> 
         key = [*_PLACE, dimensions[name]] if name else [*_PLACE]
         table = finest.group_by(key).agg(pl.exclude(*_PLACE, *dimensions.values()).sum())
         for field, repeated in again.items():
-            table = _with_repeated(table, [part for part in concerned if part.half.field == field], repeated, key)
+            counted = [part for part in concerned if part.half.kind == "distinct" and part.half.field == field]
+            table = _with_repeated(table, counted, repeated, key)
         for part in concerned:
             table = _SETTLED[part.half.kind](table, part, rows, key)
         tables += _figures_of(table, concerned, _stratum(name, dimensions))
@@ -126,13 +127,12 @@ def _known_sums(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[
 
 def _with_repeated(table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """The distinct values of one field that occur once are counted in `table`; `again` holds the rows of the others."""
-    counted = [part for part in parts if part.half.kind == "distinct"]
-    if not counted or not again.height:
+    if not parts or not again.height:
         return table
-    value = pl.col(str(counted[0].half.field))
+    value = pl.col(str(parts[0].half.field))
     rows = again.lazy().filter(value.is_not_null())
-    found = rows.group_by(*key, value).agg(part.half.rows.any().alias(part.column) for part in counted)
-    more = found.group_by(key).agg(pl.col(part.column for part in counted).sum()).collect()
+    found = rows.group_by(*key, value).agg(part.half.rows.any().alias(part.column) for part in parts)
+    more = found.group_by(key).agg(pl.col(part.column for part in parts).sum()).collect()
     return pl.concat([table, more], how="diagonal_relaxed").group_by(key).agg(pl.all().exclude(key).sum())
 
 
