@@ -86,7 +86,7 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def no_unknown_parameters(request: Request) -> None:
+async def no_unknown_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a misspelt filter must not be ignored."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):

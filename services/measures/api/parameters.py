@@ -28,7 +28,7 @@ KnownAt = Annotated[AwareDatetime | None, Query(description="Answer as known at 
 OrgBasis = Annotated[Basis, Query(description="Members as they were in each period, or as they are now.")]
 
 
-def asked(caller: MayRead, known_at: KnownAt = None, org_basis: OrgBasis = "as_was") -> Asked:
+async def asked(caller: MayRead, known_at: KnownAt = None, org_basis: OrgBasis = "as_was") -> Asked:
     """Who asks, as known when, and with whose members: what every read takes."""
     return Asked(caller, known_at, org_basis)
 
