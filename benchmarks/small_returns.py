@@ -4,7 +4,8 @@ The platform runs as processes of its own over Kafka, with 15,000 invented care 
 one week of every home: seconds to the receipt, and until every home has its figures (goal 10). Then single rows, a
 home each, sent at a steady rate whatever becomes of those before (goal 100 a second for a minute): the time from when
 a row was due to be sent to when its figure can be read (goal: p99 of half a second). Figures are watched for in the
-database that charts are read from, fifty times a second, which disturbs less than asking for each chart.
+database that charts are read from, fifty times a second, which disturbs less than asking for each chart. What a row
+costs each process in processor time tells where the rate goes.
 
 `python -m benchmarks.small_returns [homes [rows a second [seconds]]]`
 """
@@ -18,6 +19,7 @@ from datetime import date
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 
 from benchmarks import registry
@@ -47,7 +49,11 @@ def main(homes: int = 15_000, rate: int = 100, seconds: int = 60) -> None:
             receipt, charted = national(suppliers[0], charts, homes)
         print(f"P3 national file of {homes:,} homes: receipt {receipt:.2f} s, charts {charted:.2f} s (goal 10)")
         with Charts(cluster, WEEKS[1], look_every=LOOK_EVERY) as charts:
-            trickle(suppliers, charts, min(homes, rate * seconds), rate)
+            before = spent(cluster)
+            trickle(suppliers, charts, rows := min(homes, rate * seconds), rate)
+            each = {name: 1000 * (after - before.get(name, 0.0)) / rows for name, after in spent(cluster).items()}
+        listed = ", ".join(f"{name} {took:.1f}" for name, took in sorted(each.items(), key=lambda one: -one[1]))
+        print(f"processor time of a row: {sum(each.values()):.0f} ms ({listed})")
         for name, process in cluster.processes.items():
             print(f"peak of {name}: {peak(process.pid):.0f} MB")
 
@@ -157,6 +163,23 @@ def trickle(suppliers: list[httpx.Client], charts: Charts, rows: int, rate: int)
     p50, p99 = shown[len(shown) // 2], shown[len(shown) * 99 // 100]
     lost = "" if whole else f"; {rows - len(shown):,} not within {PATIENCE:.0f} s"
     print(f"P3 POST to chart: p50 {p50:.3f} s, p99 {p99:.3f} s, {p99 / 0.5:.2f} x the goal of 0.5 s{lost}")
+
+
+def spent(cluster: Cluster) -> dict[str, float]:
+    """Seconds of processor that each part has had so far; that of the load itself is not among them."""
+    times = {name: _seconds(psutil.Process(process.pid)) for name, process in cluster.processes.items()}
+    of_us = psutil.Process().children(recursive=True)
+    times["PostgreSQL"] = sum(_seconds(one) for one in of_us if one.name().startswith("postgres"))
+    times["Kafka"] = sum(_seconds(psutil.Process(broker.pid)) for broker in cluster.kafka.brokers if broker.pid)
+    return times
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system
 
 
 def _sent_at(client: httpx.Client, home: int, due: float) -> float:

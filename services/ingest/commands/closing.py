@@ -30,7 +30,8 @@ def close(
     known: Known,
 ) -> None:
     """Write the receipt and what was kept, and publish that the submission is complete."""
-    checked.tell(effect.faults.sort("line", maintain_order=True))
+    if effect.faults.height:
+        checked.tell(effect.faults.sort("line", maintain_order=True))
     counts = checked.counts
     submission.received = counts["received"]
     submission.duplicate, submission.waiting = counts["duplicate"], counts["waiting"]

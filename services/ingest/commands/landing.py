@@ -111,7 +111,7 @@ def _made_of(packed: Mapping[Place, list[Pack]], landing: Landing, effect: Effec
     for place, packs in packed.items():
         extracted = max((one.extracted for one in packs if one.extracted is not None), default=None)
         final = landing.final or all(one.final for one in packs)
-        said = ("final" if final else "provisional", extracted and _instant(extracted))
+        said = _Said.of(final, extracted)
         count = sum(one.height for one in packs)
         effect.added += count
         parts = [part for one in packs for part in one.parts()]
@@ -131,7 +131,7 @@ def land_nil(session: Session, organisation: str, period: str, landing: Landing)
     return effect
 
 
-def _locked(session: Session, feed: str, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], _Standing]:
+def _locked(session: Session, feed: str, places: Sequence[Place]) -> dict[Place, _Standing]:
     if not places:
         return {}
     organisations, periods = map(list, zip(*sorted(places), strict=True))
@@ -158,15 +158,19 @@ def _land_bucket(
     bucket: pl.DataFrame,
     schema: Mapping[str, pl.DataType],
     landing: Landing,
-    standing: Mapping[tuple[str, str], _Standing],
+    standing: Mapping[Place, _Standing],
     effect: Effect,
 ) -> list[_Version]:
     bucket = rows.with_columns_of(bucket, _needed(bucket, schema, landing.feed))
-    fresh = _without_stale(bucket, landing, standing, effect)
-    said = _said(fresh, landing)
-    nil = _nil_places(fresh, landing.feed)
-    told = fresh if nil is None else fresh.join(nil, on=PLACE, how="anti")
-    current = _current_rows(session, landing.feed, told, standing)
+    said = _said(bucket, landing)
+    stale = [place for place, one in said.items() if _is_stale(one, standing[place], landing)]
+    if stale:
+        bucket = _without_stale(bucket, stale, landing.feed, effect)
+        said = {place: one for place, one in said.items() if place not in stale}
+    nil = sorted(place for place, one in said.items() if one.nil)
+    places = sorted(said.keys() - set(nil))
+    told = bucket.join(_frame(nil), on=PLACE, how="anti") if nil else bucket
+    current = _current_rows(session, landing.feed, places, standing)
     told = _with_what_stood(told, current, schema)
     merged = merging.merge(current, told, feed=landing.feed, mode=landing.mode)
     effect.added += merged.added
@@ -176,21 +180,16 @@ def _land_bucket(
     effect.stale += merged.stale
     if landing.dry_run:
         _foretell(merged, told, effect)
-    effect.faults = pl.concat([effect.faults, _stale_faults(merged.stale_lines, landing.feed)])
+    _tell_stale(merged.stale_lines, landing.feed, effect)
     news = [
-        place
-        for place in told.select(PLACE).unique().sort(PLACE).iter_rows()
-        if place in merged.altered or _is_news(standing[place], "rows", said[place][0])
+        place for place in places if place in merged.altered or _is_news(standing[place], "rows", said[place].status)
     ]
+    new = merged.rows if len(news) == len(places) else merged.rows.join(_frame(news), on=PLACE)
     said_of = {name: kind for name, kind in schema.items() if name != LINE}
-    packed = {
-        place: packs for place, *packs in rows.packed_by_return(merged.rows.join(_frame(news), on=PLACE), said_of)
-    }
+    packed = {place: packs for place, *packs in rows.packed_by_return(new, said_of)}
     nothing = [0, rows.JSON, [b"[]"]]
     versions = [_version(place, "rows", said[place], packed.get(place, nothing)) for place in news]
-    none = (
-        [] if nil is None else [place for place in nil.iter_rows() if _is_news(standing[place], "nil", said[place][0])]
-    )
+    none = [place for place in nil if _is_news(standing[place], "nil", said[place].status)]
     return versions + [_version(place, "nil", said[place], nothing) for place in none]
 
 
@@ -219,9 +218,9 @@ def _foretell(merged: merging.Merged, told: pl.DataFrame, effect: Effect) -> Non
         effect.measures.update(altered["measure"].unique())
 
 
-def _version(place: tuple[str, str], kind: str, said: tuple[str, datetime | None], packed: Sequence[Any]) -> _Version:
-    (organisation, period), (status, extracted_at), (count, content_type, parts) = place, said, packed
-    return _Version(organisation, period, kind, status, count, extracted_at, content_type, parts)
+def _version(place: Place, kind: str, said: "_Said", packed: Sequence[Any]) -> _Version:
+    (organisation, period), (count, content_type, parts) = place, packed
+    return _Version(organisation, period, kind, said.status, count, said.extracted_at, content_type, parts)
 
 
 def _frame(places: Sequence[tuple[str, ...]]) -> pl.DataFrame:
@@ -233,50 +232,59 @@ def _is_news(before: _Standing, kind: str, status: str) -> bool:
     return before.kind != kind or (before.status == "provisional" and status == "final")
 
 
-def _without_stale(
-    bucket: pl.DataFrame, landing: Landing, standing: Mapping[tuple[str, str], _Standing], effect: Effect
-) -> pl.DataFrame:
-    """The rows of returns whose extract is no older than the one they hold; the others are faults.
+def _is_stale(said: "_Said", before: _Standing, landing: Landing) -> bool:
+    """Whether a return's extract is older than the one it holds.
 
     So it is of feeds that replace their returns, also for rows that join one later. Where records are merged, each is
     as old as its own extract.
     """
-    column = landing.feed.extracted_at
-    whole = "replace" in (landing.mode, landing.feed.mode)
-    if column is None or not whole or column not in bucket.columns:
-        return bucket
-    newest = bucket.group_by(PLACE).agg(pl.col(column).max().alias("_extracted"))
-    stale = [
-        (organisation, period)
-        for organisation, period, extracted in newest.iter_rows()
-        if (before := standing[organisation, period].extracted_at) is not None
-        and extracted is not None
-        and _instant(extracted) < before
-    ]
-    if not stale:
-        return bucket
+    if "replace" not in (landing.mode, landing.feed.mode) or said.extracted_at is None:
+        return False
+    return before.extracted_at is not None and said.extracted_at < before.extracted_at
+
+
+def _without_stale(bucket: pl.DataFrame, stale: Sequence[Place], feed: Feed, effect: Effect) -> pl.DataFrame:
+    """The rows but for those of stale returns, which are faults."""
     old = _frame(stale)
     lines = bucket.join(old, on=PLACE, how="semi")[LINE]
     effect.stale += len(lines)
-    effect.faults = pl.concat([effect.faults, _stale_faults(lines, landing.feed)])
+    _tell_stale(lines, feed, effect)
     return bucket.join(old, on=PLACE, how="anti")
 
 
-def _stale_faults(lines: pl.Series, feed: Feed) -> pl.DataFrame:
-    return faults(lines, OLDER_EXTRACT, column=feed.extracted_at, expected="an extract newer than the one held")
+def _tell_stale(lines: pl.Series, feed: Feed, effect: Effect) -> None:
+    if len(lines):
+        expected = "an extract newer than the one held"
+        told = faults(lines, OLDER_EXTRACT, column=feed.extracted_at, expected=expected)
+        effect.faults = pl.concat([effect.faults, told])
 
 
-def _said(bucket: pl.DataFrame, landing: Landing) -> dict[tuple[str, str], tuple[str, datetime | None]]:
-    """For each return: whether it is final, and when it was extracted."""
+class _Said(NamedTuple):
+    """What the rows of a return say of it: whether it is final, when it was extracted, whether there is nothing."""
+
+    status: str
+    extracted_at: datetime | None
+    nil: bool = False
+
+    @classmethod
+    def of(cls, final: bool, extracted: datetime | None, nil: bool = False) -> "_Said":
+        return cls("final" if final else "provisional", extracted and _instant(extracted), nil)
+
+
+def _said(bucket: pl.DataFrame, landing: Landing) -> dict[Place, _Said]:
+    """What is said of each return."""
+
+    def column(name: str | None, otherwise: object) -> pl.Expr:
+        return pl.col(name) if name is not None and name in bucket.columns else pl.lit(otherwise)
+
     feed = landing.feed
-    final = pl.lit(landing.final)
-    if feed.status_column is not None and feed.status_column in bucket.columns:
-        final = final | (pl.col(feed.status_column) == "final").fill_null(value=False).all()
-    extracted = pl.lit(None) if feed.extracted_at is None else pl.col(feed.extracted_at).max()
-    said = bucket.group_by(PLACE).agg(final.alias("_final"), extracted.alias("_extracted"))
+    final = (column(feed.status_column, "") == "final").fill_null(value=False).all()
+    extracted = column(feed.extracted_at, None).max()
+    nil = column(feed.nil_column, False).fill_null(value=False).all()
+    said = bucket.group_by(PLACE).agg(final.alias("_final"), extracted.alias("_extracted"), nil.alias("_nil"))
     return {
-        (organisation, period): ("final" if is_final else "provisional", when and _instant(when))
-        for organisation, period, is_final, when in said.iter_rows()
+        (organisation, period): _Said.of(landing.final or is_final, when, is_nil)
+        for organisation, period, is_final, when, is_nil in said.iter_rows()
     }
 
 
@@ -285,21 +293,13 @@ def _instant(wall_clock: datetime) -> datetime:
     return wall_clock.replace(tzinfo=LONDON).astimezone(UTC)
 
 
-def _nil_places(bucket: pl.DataFrame, feed: Feed) -> pl.DataFrame | None:
-    """The returns whose rows all say that there is nothing to report."""
-    if feed.nil_column is None or feed.nil_column not in bucket.columns:
-        return None
-    nil = bucket.group_by(PLACE, maintain_order=True).agg(pl.col(feed.nil_column).fill_null(value=False).all())
-    return nil.filter(pl.col(feed.nil_column)).select(PLACE)
-
-
 def _current_rows(
-    session: Session, feed: Feed, told: pl.DataFrame, standing: Mapping[tuple[str, str], _Standing]
+    session: Session, feed: Feed, told: Iterable[Place], standing: Mapping[Place, _Standing]
 ) -> pl.DataFrame | None:
     """The rows of the current versions of the returns that are told of, each with its place."""
     places = {
         before.current_id: place
-        for place in told.select(PLACE).unique().iter_rows()
+        for place in told
         if (before := standing[place]).current_id is not None and before.kind == "rows"
     }
     if not places:
@@ -317,7 +317,7 @@ def _write(
     session: Session,
     versions: Iterable[_Version],
     landing: Landing,
-    standing: Mapping[tuple[str, str], _Standing],
+    standing: Mapping[Place, _Standing],
 ) -> None:
     numbered = [(new_id(), one, standing[one.organisation, one.period]) for one in versions]
     if not numbered:

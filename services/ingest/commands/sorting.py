@@ -96,10 +96,7 @@ class Sorter:
 
     def returns(self) -> list[Place]:
         """The organisation and period of every return there are rows for, in order."""
-        if not self._returns:
-            return []
-        every = pl.concat(self._returns).unique().sort(PLACE)
-        return list(every.iter_rows())
+        return sorted({place for some in self._returns for place in some.iter_rows()})
 
     def buckets(self) -> Iterator[Bucket]:
         """The rows, so many buckets together as hold few of them; in the order they came within each."""

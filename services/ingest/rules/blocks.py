@@ -35,8 +35,9 @@ def block(cells: pl.DataFrame, lines: pl.Series, found: Sequence[pl.DataFrame] =
     """A block from text cells and their lines."""
     empty = [name for name in cells.columns if (cells[name] == "").any()]
     numbers = lines.cast(pl.Int64).alias(LINE).to_frame()
-    frame = cells.with_columns(pl.col(empty).replace("", None)).hstack(numbers) if cells.width else numbers
-    return Block(frame, pl.concat([no_faults(), *found]), tidy)
+    kept = cells.with_columns(pl.col(empty).replace("", None)) if empty else cells
+    told = pl.concat(found) if found else no_faults()
+    return Block(kept.hstack(numbers) if kept.width else numbers, told, tidy)
 
 
 def without_nul(cells: pl.DataFrame, lines: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:

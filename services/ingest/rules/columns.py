@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -39,7 +40,6 @@ class Columns:
         self._feed, self._places = feed, places
         self._written = {one.name: Written() for one in feed.fields}
         self._told: set[tuple[str, str]] = set()
-        self._usual: dict[str, pl.Expr] = {}
 
     def read(self, block: Block, found: Findings) -> Read:
         """Read the next block. Raises Unreadable where not one column belongs to the feed."""
@@ -150,18 +150,17 @@ class Columns:
         present = pl.DataFrame([one.values.alias(name) for name, one in columns.items()])
         if not columns:
             present = pl.DataFrame({"": pl.int_range(height, eager=True)})
-        return present.select(
-            pl.col(f.name) if f.name in columns else self._of_absent(f).alias(f.name) for f in self._feed.fields
-        )
-
-    def _of_absent(self, field: Field) -> pl.Expr:
-        """What stands in a column that is absent, worked out once a file."""
-        if field.name not in self._usual:
-            self._usual[field.name] = _usual(field)
-        return self._usual[field.name]
+        usual = _usual(self._feed)
+        return present.select(pl.col(name) if name in columns else value for name, value in usual.items())
 
 
-def _usual(field: Field) -> pl.Expr:
+@lru_cache(maxsize=64)
+def _usual(feed: Feed) -> Mapping[str, pl.Expr]:
+    """What stands in each column of a feed where it is absent."""
+    return {one.name: _of_absent(one).alias(one.name) for one in feed.fields}
+
+
+def _of_absent(field: Field) -> pl.Expr:
     """The value of a field whose column is absent: its default, read like any other value, or null."""
     if field.default is None:
         return pl.lit(None, dtype=DTYPES[field.type])

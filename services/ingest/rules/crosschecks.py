@@ -1,11 +1,12 @@
 """Judging whole rows, once their cells have been read: what is missing, what contradicts itself, what scores wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import polars as pl
 
 from services.ingest.rules import news2
-from services.ingest.rules.conditions import broken, fields_of, met
+from services.ingest.rules.conditions import Types, broken, fields_of, met
 from services.ingest.rules.counts import count_findings
 from services.ingest.rules.faults import WITHHELD
 from services.ingest.rules.feeds import Feed, Rule
@@ -18,8 +19,6 @@ class CrossChecks:
 
     def __init__(self, feed: Feed, places: Places) -> None:
         self._feed, self._places = feed, places
-        self._types = {one.name: one.type for one in feed.fields}
-        self._breaking = [self._breaks(rule).alias(str(n)) for n, rule in enumerate(feed.rules)]
 
     def judge(self, cells: pl.DataFrame, rows: pl.DataFrame, unread: Mapping[str, pl.Series], found: Findings) -> None:
         """Say what is wrong with rows whose `cells` were read as `rows`, but for those that were `unread`."""
@@ -65,12 +64,12 @@ class CrossChecks:
         """Cross-field rules, in rows where every field they read could be read."""
         if not self._feed.rules:
             return
-        breaks = rows.select(self._breaking)
+        breaks = rows.select(_breaking(self._feed))
         for n, rule in enumerate(self._feed.rules):
             failing = breaks[str(n)] & ~pl.Series(found.spoilt)
             if not failing.any():
                 continue
-            for name in self._read_by(rule):
+            for name in _read_by(rule, _types(self._feed)):
                 failing = failing & ~unread[name] if name in unread else failing
             found.add(
                 failing,
@@ -82,13 +81,6 @@ class CrossChecks:
                 hint=rule.hint,
             )
 
-    def _breaks(self, rule: Rule) -> pl.Expr:
-        applies = met(rule.where, self._types) if rule.where else pl.lit(value=True)
-        return broken(rule.check, self._types) & applies
-
-    def _read_by(self, rule: Rule) -> frozenset[str]:
-        return fields_of(rule.check, self._types) | (fields_of(rule.where, self._types) if rule.where else frozenset())
-
     def _together(self, rows: pl.DataFrame, columns: tuple[str, ...], chosen: pl.Series) -> pl.Series:
         """The values that a rule speaks of, `falls=3, falls_with_injury=4`, where chosen; no identifiers, no text."""
         fields = (self._feed.by_name[name] for name in columns)
@@ -96,3 +88,23 @@ class CrossChecks:
         parts = [pl.format(name + "={}", pl.col(name).cast(pl.String).fill_null("blank")) for name in shown]
         said = pl.concat_str(parts, separator=", ") if parts else pl.lit(WITHHELD)
         return rows.select(pl.when(chosen.fill_null(value=False)).then(said)).to_series()
+
+
+@lru_cache(maxsize=64)
+def _breaking(feed: Feed) -> Sequence[pl.Expr]:
+    """For each rule of a feed, named by its number, which rows break it."""
+    types = _types(feed)
+    return [_breaks(rule, types).alias(str(n)) for n, rule in enumerate(feed.rules)]
+
+
+def _types(feed: Feed) -> Types:
+    return {one.name: one.type for one in feed.fields}
+
+
+def _breaks(rule: Rule, types: Types) -> pl.Expr:
+    applies = met(rule.where, types) if rule.where else pl.lit(value=True)
+    return broken(rule.check, types) & applies
+
+
+def _read_by(rule: Rule, types: Types) -> frozenset[str]:
+    return fields_of(rule.check, types) | (fields_of(rule.where, types) if rule.where else frozenset())

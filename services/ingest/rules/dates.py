@@ -21,6 +21,15 @@ _PARTS = r"^(.+?)[T ]([0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,][0-9]+)? ?(Z|z|[+
 _WITH_MONTH_NAMES = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y")
 _ISO = {16: "%H:%M", 19: "%H:%M:%S"}
 
+_DAY, _MONTH = pl.col("value").dt.day(), pl.col("value").dt.month()
+_EXCHANGEABLE = (_DAY <= 12) & (_DAY != _MONTH)
+_WRITTEN = {
+    "year_first": pl.col("cell").str.contains(r"^[0-9]{4}-"),
+    "day_first": pl.col("cell").str.contains(_SLASHED),
+    "exchangeable": _EXCHANGEABLE,
+}
+"""What cells and the dates they were read as tell of how a column is written."""
+
 Reading = tuple[pl.Series, list[tuple[str, str, str]]]
 """Values, and the table of patterns that says why the others have none."""
 
@@ -43,27 +52,23 @@ class Written:
 
     def doubtful(self, cells: pl.Series, values: pl.Series) -> pl.Series | None:
         """Rows whose day and month may have been exchanged, given these cells and the dates they were read as."""
-        mixed_before = self.mixed
-        self._learn(cells, values)
-        if not self.mixed and self.exchangeable:
-            return None
-        exchangeable = (values.dt.day() <= 12) & (values.dt.day() != values.dt.month())
+        mixed_before, exchangeable_before = self.mixed, self.exchangeable
+        column = pl.DataFrame({"cell": cells, "value": values})
+        self._learn(column)
         if self.mixed:
-            self.too_late = self.too_late or (not mixed_before and self.exchangeable)
-            return exchangeable
-        self.exchangeable = bool(exchangeable.any())
+            self.too_late = self.too_late or (not mixed_before and exchangeable_before)
+            return column.select(_EXCHANGEABLE).to_series()
         return None
 
-    def _learn(self, cells: pl.Series, values: pl.Series) -> None:
-        slashed = cells.str.contains(_SLASHED)
-        if not self.year_first:
-            self.year_first = bool(cells.str.contains(r"^[0-9]{4}-").any())
-        if slashed.any():
-            self.day_first = True
-            unread = cells.filter(slashed & values.is_null())
-            self.month_first = self.month_first or bool(
-                (unread.str.extract(_SLASHED, 2).cast(pl.Int64, strict=False) > 12).any()
-            )
+    def _learn(self, column: pl.DataFrame) -> None:
+        unsure = {name: how.any() for name, how in _WRITTEN.items() if not getattr(self, name)}
+        seen = column.select(**unsure).row(0, named=True) if unsure else {}
+        for name, found in seen.items():
+            setattr(self, name, bool(found))
+        if self.day_first and not self.month_first:
+            unread = column.filter(pl.col("value").is_null())["cell"]
+            beyond = unread.str.extract(_SLASHED, 2).cast(pl.Int64, strict=False) > 12
+            self.month_first = bool(beyond.any())
 
 
 def fast_dates(cells: pl.Expr) -> pl.Expr:

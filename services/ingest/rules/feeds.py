@@ -72,9 +72,12 @@ class Rule:
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Feed:
-    """A version of a feed, ready to check rows. Build it with `Feed.from_spec`."""
+    """A version of a feed, ready to check rows. Build it with `Feed.from_spec`.
+
+    What is worked out of one is kept by the object itself (`functools.lru_cache`): equal is only what is the same.
+    """
 
     id: str
     version: str

@@ -14,9 +14,11 @@ class Findings:
     identify."""
 
     def __init__(self, lines: pl.Series, found: pl.DataFrame) -> None:
-        errors = found.filter((pl.col("severity") == "error") & pl.col("line").is_not_null())
         self.lines = lines
-        self.spoilt = lines.is_in(errors["line"].implode()).to_numpy() if errors.height else np.zeros(len(lines), bool)
+        self.spoilt = np.zeros(len(lines), bool)
+        if found.height:
+            errors = found.filter((pl.col("severity") == "error") & pl.col("line").is_not_null())
+            self.spoilt |= lines.is_in(errors["line"].implode()).to_numpy()
         self.rejected = self.spoilt.copy()
         self._said = [found]
 
@@ -70,4 +72,5 @@ class Findings:
     @property
     def faults(self) -> pl.DataFrame:
         """All faults, by line (those of the whole file first)."""
-        return pl.concat([no_faults(), *self._said]).sort("line", maintain_order=True, nulls_last=False)
+        told = [one for one in self._said if one.height]
+        return pl.concat(told).sort("line", maintain_order=True, nulls_last=False) if told else no_faults()

@@ -79,7 +79,7 @@ def identifiable(cells: pl.Series, *, record_ids: bool = False) -> pl.Series:
     identifiers such as B12AB look like one without.
     """
     if not cells.str.contains(_DIGIT).any():
-        return pl.repeat(value=False, n=len(cells), dtype=pl.Boolean, eager=True)
+        return pl.Series(np.zeros(len(cells), bool))
     postcode = _SPACED_POSTCODE if record_ids else _POSTCODE
     whole = cells.str.contains(_WHOLE_NUMBER).fill_null(value=False)
     found = (cells.str.contains(postcode) | cells.str.contains(_BIRTH_WORDS)).fill_null(value=False)

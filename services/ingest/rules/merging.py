@@ -63,6 +63,8 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
     key = [*PLACE, *feed.key]
     rows = sent.drop(LINE) if LINE in sent.columns else sent
     before = _like(current, rows)
+    if before.is_empty() and not _deletes(feed, mode):
+        return _first(rows)
     fate = _fates(before, sent, key, feed, mode)
     counts = dict(fate.value_counts().iter_rows())
     new = rows if counts.keys().isdisjoint((STALE, DELETED)) else rows.filter(~fate.is_in([STALE, DELETED]))
@@ -93,6 +95,18 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
     )
 
 
+def _deletes(feed: Feed, mode: Mode) -> bool:
+    """Whether a row may say that its record is to go."""
+    return mode == "merge" and feed.action_column is not None
+
+
+def _first(rows: pl.DataFrame) -> Merged:
+    """What becomes of returns that held nothing: every record is added."""
+    moved = rows.select(*PLACE, pl.lit(ADDED, dtype=_FATE).alias("_fate"))
+    none = pl.Series([], dtype=pl.Int64)
+    return Merged(rows, frozenset(rows.select(PLACE).iter_rows()), rows.height, 0, 0, 0, none, rows.clear(), moved)
+
+
 def provenance(feed: Feed) -> frozenset[str]:
     """Columns that say where a row came from and not what it says: another value in them is no change."""
     told = {feed.extracted_at, feed.status_column, feed.action_column, "source_message_id", "schema_version"}
@@ -101,9 +115,7 @@ def provenance(feed: Feed) -> frozenset[str]:
 
 def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed, mode: Mode) -> pl.Series:
     """For each row sent, what becomes of it."""
-    deletes = pl.lit(value=False)
-    if mode == "merge" and feed.action_column is not None:
-        deletes = pl.col(feed.action_column) == "delete"
+    deletes = pl.col(feed.action_column or "") == "delete" if _deletes(feed, mode) else pl.lit(value=False)
     if before.is_empty():
         fate = pl.when(deletes).then(pl.lit(DELETED)).otherwise(pl.lit(ADDED))
         return sent.with_columns(fate.cast(_FATE).alias("_fate"))["_fate"]

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from services.ingest.rules.feeds import Feed
@@ -72,11 +73,14 @@ class Places:
         if sent is None:
             said = pl.lit(self._organisation, dtype=pl.String)
             sent = rows.select(pl.coalesce(*columns, said).alias(ORGANISATION))[ORGANISATION]
-        codes = {text: one.code for text in sent.drop_nulls().unique() if (one := self._organisations.get(text))}
+        codes = {text: one.code for text in sent.unique() if text and (one := self._organisations.get(text))}
         resolved = sent.replace_strict(codes, default=None, return_dtype=pl.String)
         self._judge_absence(sent, columns, found, unread, "no-organisation", "an organisation code, like RGT")
-        unknown = resolved.is_null() & sent.is_not_null()
-        organisation = pl.select(pl.coalesce(resolved, sent)).to_series().alias(ORGANISATION)
+        organisation, unknown = resolved, pl.Series(np.zeros(len(sent), bool))
+        if resolved.null_count() > sent.null_count():
+            unknown = resolved.is_null() & sent.is_not_null()
+            organisation = resolved.zip_with(~unknown, sent)
+        organisation = organisation.alias(ORGANISATION)
         if self._allowed is not None:
             strange = ~organisation.is_in(list(self._allowed)) & ~sent.is_in(list(self._allowed))
             found.add(strange, "not-yours", column=columns[0], cells=sent, expected="an organisation you act for")
@@ -93,6 +97,8 @@ class Places:
         expected: str,
     ) -> None:
         """Rows that say nothing, unless a fault of their own was found in one of the columns already."""
+        if not values.null_count():
+            return
         absent = values.is_null()
         for name in columns:
             absent = absent & ~unread[name] if name in unread else absent
@@ -104,8 +110,8 @@ class Places:
         """Whether each organisation was open in the period it reports."""
         pairs = pl.DataFrame({ORGANISATION: organisation, PERIOD: period})
         told = []
-        for code, text in pairs.drop_nulls().unique().iter_rows():
-            one = self._organisations.get(code)
+        for code, text in pairs.unique().iter_rows():
+            one = self._organisations.get(code) if text is not None else None
             said, hint = standing(one, self._parsed(text), grace_days=self._feed.grace_days) if one else ("", "")
             if said:
                 told.append((code, text, said, hint))
@@ -138,7 +144,7 @@ class Places:
         period = (
             period if len(period) == rows.height else pl.repeat(period[0], rows.height, dtype=pl.String, eager=True)
         )
-        known = {text: self._parsed(text) for text in period.drop_nulls().unique()}
+        known = {text: self._parsed(text) for text in period.unique() if text is not None}
         grain = period.replace_strict({t: p.grain for t, p in known.items()}, default=None, return_dtype=pl.String)
         expected = "a period, like 2026-10" if self._feed.period == "any" else self._example()
         self._judge_absence(period, columns, found, unread, "no-period", expected)
@@ -146,8 +152,9 @@ class Places:
         if self._feed.period != "any":
             wrong = grain != self._feed.period
             found.add(wrong, "wrong-period-grain", column=column, cells=period, expected=expected)
-        future = period.is_in([text for text, one in known.items() if one.start > self._today])
-        found.add(future, "period-in-future", column=column, cells=period, expected="a period that has begun")
+        if future := [text for text, one in known.items() if one.start > self._today]:
+            begins = period.is_in(future)
+            found.add(begins, "period-in-future", column=column, cells=period, expected="a period that has begun")
         return period.alias(PERIOD), grain
 
     def _example(self) -> str:
@@ -165,5 +172,5 @@ class Places:
             return values
         grain: Grain = next((one for one in GRAINS if one == self._feed.period), "day")
         days = values.cast(pl.Date)
-        texts = {day: Period.of(day, grain).text for day in days.drop_nulls().unique()}
+        texts = {day: Period.of(day, grain).text for day in days.unique() if day is not None}
         return days.replace_strict(texts, default=None, return_dtype=pl.String)

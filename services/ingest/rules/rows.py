@@ -107,6 +107,8 @@ def without_blank_columns(frame: pl.DataFrame, *, needed: Collection[str]) -> pl
 
 def with_columns_of(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """The rows with all columns of a schema, in its order; blank where they had none."""
+    if frame.schema == schema:
+        return frame
     return frame.select(
         pl.col(name) if name in frame.columns else pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items()
     )

@@ -114,20 +114,21 @@ class Checker:
         """Which rows say again what an earlier row said; those that say otherwise are faults."""
         if not self._feed.key or read is None:
             return np.zeros(placed.height, dtype=bool)
-        known = placed[ORGANISATION].is_not_null() & placed[PERIOD].is_not_null() & ~pl.Series(found.spoilt)
+        known = ~found.spoilt
+        for place in (placed[ORGANISATION], placed[PERIOD]):
+            known &= place.is_not_null().to_numpy() if place.null_count() else True
         for name in self._feed.key:
-            known = known & ~read.unread[name] if name in read.unread else known
-        whole = bool(known.all())
-        key = placed.select(ORGANISATION, PERIOD, *self._feed.key)
-        content, lines = read.cells, found.lines
-        if not whole:
-            key, content, lines = key.filter(known), content.filter(known), lines.filter(known)
+            known &= ~read.unread[name].to_numpy() if name in read.unread else True
+        key, content, lines = placed.select(ORGANISATION, PERIOD, *self._feed.key), read.cells, found.lines
+        if not known.all():
+            judged = pl.Series(known)
+            key, content, lines = key.filter(judged), content.filter(judged), lines.filter(judged)
         said, earlier = self._seen.judge(key, content, lines)
         every = np.full(placed.height, NEW)
-        every[known.to_numpy()] = said
+        every[known] = said
         if (every == OTHER).any():
             line = np.zeros(placed.height, dtype=np.int64)
-            line[known.to_numpy()] = earlier
+            line[known] = earlier
             hint = pl.select(pl.lit("the same record is on line ") + pl.Series(line).cast(pl.String)).to_series()
             column = self._feed.key[-1]
             found.add(

@@ -24,6 +24,7 @@ class Verdict:
     not known. `faults` are of `faults.FAULTS`. `outcomes` has `line` and `outcome` for every row received.
     `refused` has the line of each rejected row, its organisation and period as far as they are known, and its declared
     identifiers where they are valid and its organisation is in no doubt.
+    `counts` are `received`, `accepted`, `waiting`, `rejected` and `duplicate`; the first is the sum of the others.
     Declared identifiers are still in the clear: `pseudonyms.pseudonymise` comes next.
     """
 
@@ -32,13 +33,7 @@ class Verdict:
     faults: pl.DataFrame
     outcomes: pl.DataFrame
     refused: pl.DataFrame
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """`received`, `accepted`, `waiting`, `rejected`, `duplicate`; the first is the sum of the others."""
-        tally = dict.fromkeys((ACCEPTED, WAITING, REJECTED, DUPLICATE), 0)
-        tally.update(self.outcomes["outcome"].value_counts().iter_rows())
-        return {"received": self.outcomes.height, **tally}
+    counts: dict[str, int]
 
 
 def verdict(feed: Feed, placed: pl.DataFrame, found: Findings, *, waits: np.ndarray, repeats: np.ndarray) -> Verdict:
@@ -48,18 +43,29 @@ def verdict(feed: Feed, placed: pl.DataFrame, found: Findings, *, waits: np.ndar
     waits = waits & ~rejected & ~repeats
     outcome = np.select([rejected, repeats, waits], [1, 2, 3], 0)
     kept = placed.drop([one.name for one in feed.fields if not one.keep and one.name in placed.columns])
-    landed = ~(rejected | repeats | waits)
+    told = found.faults
+    tally = np.bincount(outcome, minlength=len(_OUTCOMES)).tolist()
     return Verdict(
-        accepted=kept if landed.all() else kept.filter(pl.Series(landed)),
-        waiting=kept.filter(pl.Series(waits)),
-        faults=found.faults,
+        accepted=_those(kept, outcome == 0),
+        waiting=_those(kept, waits),
+        faults=told,
         outcomes=pl.DataFrame({LINE: found.lines, "outcome": _OUTCOMES.gather(outcome)}),
-        refused=_refused(feed, placed.filter(pl.Series(rejected)), found.faults),
+        refused=_refused(feed, _those(placed, rejected), told),
+        counts={"received": len(outcome), **dict(zip(_OUTCOMES, tally, strict=True))},
     )
+
+
+def _those(rows: pl.DataFrame, chosen: np.ndarray) -> pl.DataFrame:
+    """The rows that are chosen: mostly all or none."""
+    if chosen.all():
+        return rows
+    return rows.filter(pl.Series(chosen)) if chosen.any() else rows.clear()
 
 
 def _refused(feed: Feed, rejected: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     names = [one.name for one in feed.fields if one.identifier in SEALABLE]
+    if rejected.is_empty():
+        return rejected.select(LINE, ORGANISATION, PERIOD, *names)
     doubted = told.filter(pl.col("column").is_in(feed.organisation) & (pl.col("severity") == "error"))
     sure = rejected[ORGANISATION].is_not_null() & ~rejected[LINE].is_in(doubted["line"].drop_nulls().implode())
     return rejected.select(LINE, ORGANISATION, PERIOD, *(pl.when(sure).then(pl.col(name)) for name in names))
