@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from services.measures.commands.signals import Found, keep, signals_of, told_of
 from services.measures.models import Unjudged
-from services.measures.queries.cells import stand
 from services.measures.queries.definitions import definitions_of
+from services.measures.queries.moment import stand
 from services.measures.queries.organisations import AGGREGATES, Membership, Place, members_of, places
 from services.measures.queries.wholes import Series, by_default_grain, forbidden, step_changes, track, wholes
 from services.measures.rules.definitions import Definition

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 
 from services.measures.commands import aggregates, signals
 from services.measures.commands.book import Book, book
-from services.measures.commands.computing import Figures, Stretch, Touched, computed
+from services.measures.commands.computing import Figures, computed
 from services.measures.commands.copying import COLUMNS, lines
+from services.measures.commands.stretches import Stretch, Touched
 from services.measures.models import Change, ReturnVersion
 from shared.contracts.measures import CellsChanged
 from shared.contracts.periods import Period

@@ -7,7 +7,6 @@ last stands.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,29 +14,24 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from services.measures.commands.book import Book
+from services.measures.commands.stretches import (
+    Current,
+    Kind,
+    Stretch,
+    Touched,
+    current_returns,
+    portions,
+    stretches_of,
+)
 from services.measures.rules import definitions, figures, quality, rows
 from services.measures.rules.feeds import COUNTED
-from services.measures.rules.rolling import rolled, window, windows
+from services.measures.rules.rolling import rolled, window
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-class Touched(NamedTuple):
-    """A return that changed."""
-
-    feed: str
-    organisation: str
-    period: Period
-
-
-class Stretch(NamedTuple):
-    """Days of one organisation whose cells of one grain are computed anew."""
-
-    organisation: str
-    start: date
-    end: date
+ROWS_TOGETHER = 100_000
+"""So many rows are held in memory at once, unless what must be computed together has more."""
 
 
 class Figures(NamedTuple):
@@ -67,86 +61,32 @@ class Computed(NamedTuple):
 
 
 def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator["Computed"]:
-    """The cells that these returns touch, computed from the current returns, a grain at a time."""
+    """The cells that these returns touch, computed from the current returns, a grain at a time, some rows at a time."""
     for kind, chosen in _of_a_kind(known, {one.feed for one in touched}).items():
-        stretches = _stretches(touched, kind.grain, after=kind.rolling - 1)
-        read = _stretches(touched, kind.grain, before=kind.rolling - 1, after=kind.rolling - 1)
-        current = _current(session, {feed for one in chosen for feed in one.feeds}, read)
-        cells = _cells(session, current, chosen, known.feeds, stretches, kind)
-        yield Computed(cells, [one.measure for one in chosen], stretches)
+        stretches = stretches_of(touched, kind)
+        current = current_returns(
+            session, {feed for one in chosen for feed in one.feeds}, [kind.reach(o) for o in stretches]
+        )
+        for some, behind in portions(stretches, current, kind, rows=ROWS_TOGETHER):
+            cells = _cells(session, behind, chosen, known.feeds, some, kind)
+            yield Computed(cells, [one.measure for one in chosen], some)
 
 
-class _Kind(NamedTuple):
-    """Measures that are computed together: of one grain, each figure of as many periods."""
-
-    grain: Grain
-    rolling: int
-
-
-def _of_a_kind(known: Book, feeds: set[str]) -> dict[_Kind, list[definitions.Definition]]:
-    found: dict[_Kind, list[definitions.Definition]] = defaultdict(list)
+def _of_a_kind(known: Book, feeds: set[str]) -> dict[Kind, list[definitions.Definition]]:
+    found: dict[Kind, list[definitions.Definition]] = defaultdict(list)
     for one in known.definitions.values():
         if feeds & set(one.feeds):
-            found[_Kind(one.period, one.rolling)].append(one)
+            found[Kind(one.period, one.rolling)].append(one)
     return found
-
-
-def _stretches(touched: Iterable[Touched], grain: Grain, *, before: int = 0, after: int = 0) -> list[Stretch]:
-    """The days whose cells depend on these returns: each return's own, widened to whole periods of the grain, and by
-    some more periods before and after it."""
-    found = set()
-    for one in touched:
-        first, last = Period.of(one.period.start, grain), Period.of(one.period.end, grain)
-        start = Period.parse(window(first.text, before + 1)[-1]).start
-        end = Period.parse(windows(last.text, after + 1)[-1]).end
-        found.add(Stretch(one.organisation, min(start, one.period.start), max(end, one.period.end)))
-    return sorted(found)
-
-
-@dataclass(frozen=True, slots=True)
-class _Current:
-    """A current return version that overlaps a stretch; `height` is its number of rows where they came in one part."""
-
-    id: str
-    feed: str
-    organisation: str
-    period: Period
-    kind: str
-    status: str
-    received_at: datetime
-    height: int | None
-
-
-def _current(session: Session, feeds: set[str], stretches: Sequence[Stretch]) -> list[_Current]:
-    cursor = driver(session).execute(
-        """
-        select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at,
-               case when v.parts = 1 then v.row_count end
-        from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
-        cross join unnest(%s::text[]) as asked(feed)
-        cross join lateral (  -- found by the index, whatever is believed of how much the table holds
-            select * from return_version
-            where feed = asked.feed and organisation = stretch.organisation
-              and start <= stretch.last and "end" >= stretch.first
-              and replaced_at is null and applied_at is not null
-            offset 0
-        ) as v
-        """,
-        (*map(list, zip(*stretches, strict=True)), list(feeds)),
-    )
-    return [
-        _Current(identity, feed, organisation, Period.parse(period), kind, status, received_at, height)
-        for identity, feed, organisation, period, kind, status, received_at, height in cursor
-    ]
 
 
 def _cells(
     session: Session,
-    current: Sequence[_Current],
+    current: Sequence[Current],
     chosen: Sequence[definitions.Definition],
     feeds: Mapping[str, dict[str, Any]],
     stretches: Sequence[Stretch],
-    kind_of: _Kind,
+    kind_of: Kind,
 ) -> list[Figures]:
     grain, rolling = kind_of
     by_name = {one.measure: one for one in chosen}
@@ -193,7 +133,7 @@ class _Behind(NamedTuple):
     versions: list[str]
 
     @classmethod
-    def of(cls, returns: Sequence[_Current]) -> "_Behind":
+    def of(cls, returns: Sequence[Current]) -> "_Behind":
         return cls(
             max((one.received_at for one in returns), default=LONG_AGO),
             any(one.status == "provisional" for one in returns),
@@ -204,8 +144,8 @@ class _Behind(NamedTuple):
 class _Sources:
     """Which current returns stand behind a figure; the same stand behind that of many measures."""
 
-    def __init__(self, current: Sequence[_Current], grain: Grain) -> None:
-        self._found: dict[tuple[str, str, str], list[_Current]] = defaultdict(list)
+    def __init__(self, current: Sequence[Current], grain: Grain) -> None:
+        self._found: dict[tuple[str, str, str], list[Current]] = defaultdict(list)
         self._told: dict[tuple[str, tuple[str, ...], tuple[str, ...]], _Behind] = {}
         for one in current:
             for period in {one.period.text, *_covering(one.period, grain)}:
@@ -246,7 +186,7 @@ class _Inside:
 
 def _frames(
     session: Session,
-    current: Sequence[_Current],
+    current: Sequence[Current],
     chosen: Sequence[definitions.Definition],
     feeds: Mapping[str, dict[str, Any]],
 ) -> dict[str, pl.DataFrame]:
@@ -254,23 +194,25 @@ def _frames(
 
     Only the columns that the definitions read: a third of those of births.
     """
-    of_feed: dict[str, list[_Current]] = defaultdict(list)
+    of_feed: dict[str, list[Current]] = defaultdict(list)
     for one in current:
         if one.kind == "rows" and one.feed in feeds:
             of_feed[one.feed].append(one)
     frames = {}
     for feed, members in of_feed.items():
         places = {one.id: (one.organisation, one.period.text) for one in members}
-        query = "select version_id, content_type, rows from return_part where version_id = any(%s)"
+        query = "select version_id, content_type, rows from return_part where version_id = any(%s) order by version_id"
         found = driver(session).execute(query, (list(places),), binary=True).fetchall()
         if found:
             used = None if feed == COUNTED else frozenset().union(*(one.columns(feed) for one in chosen))
-            heights = {one.id: one.height for one in members}
+            left = {
+                one.id: one.row_count for one in members
+            }  # which of the parts of a return its rows are in is no matter
             frame = rows.frame_of(
                 [(content_type, body) for _, content_type, body in found],
                 feeds[feed],
                 only=used,
-                heights=[heights[version] for version, *_ in found],
+                heights=[left.pop(version, 0) for version, *_ in found],
             )
             frames[feed] = rows.placed(frame, [places[version] for version, *_ in found])
     return frames
@@ -312,7 +254,7 @@ def _grouped(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _nil(current: Sequence[_Current], chosen: Sequence[definitions.Definition], grain: Grain) -> Iterator[Figures]:
+def _nil(current: Sequence[Current], chosen: Sequence[definitions.Definition], grain: Grain) -> Iterator[Figures]:
     """Cells that say there was nothing to count: of the measures on a feed whose return is nil."""
     for one in current:
         if one.kind == "nil":

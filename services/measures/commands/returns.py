@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from services.measures.commands.cells import recompute
-from services.measures.commands.computing import Touched
+from services.measures.commands.stretches import Touched
 from shared.contracts.ingest import QuarantineSettled, ReturnPublished, SubmissionCompleted
 from shared.contracts.periods import Period
 from shared.db import driver, now
