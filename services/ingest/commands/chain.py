@@ -16,12 +16,9 @@ def chain(session: Session, submission: Submission, event: str) -> None:
     """
     client = submission.client_id
     take_turn(session, f"receipts/{client}")
-    last = session.execute(
-        select(ReceiptEntry.number, ReceiptEntry.sha256)
-        .where(ReceiptEntry.client_id == client)
-        .order_by(ReceiptEntry.number.desc())
-        .limit(1)
-    ).one_or_none()
+    newest = select(ReceiptEntry.number, ReceiptEntry.sha256).where(ReceiptEntry.client_id == client)
+    with session.no_autoflush:  # the submission is written once, with its link
+        last = session.execute(newest.order_by(ReceiptEntry.number.desc()).limit(1)).one_or_none()
     submission.previous_receipt_sha256 = last.sha256 if last else None
     content = said(submission)
     submission.receipt_sha256 = digest(content)

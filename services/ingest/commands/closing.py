@@ -1,9 +1,8 @@
 """Closing a submission: the receipt is written, what may be kept is kept, and its completion is published."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import zstandard
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.body import Body
@@ -11,7 +10,7 @@ from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import Checked
 from services.ingest.commands.landing import Effect
 from services.ingest.commands.waiting import keep_waiting
-from services.ingest.models import Submission, SubmissionPart
+from services.ingest.models import Submission
 from services.ingest.queries.receipts import facts
 from services.ingest.queries.reference import Known
 from shared.contracts.ingest import SubmissionCompleted
@@ -49,23 +48,29 @@ def close(
     submission.completed_at = now()
     for waiting in checked.waiting:
         keep_waiting(session, submission.id, waiting, known)
-    _keep(session, submission.id, "faults", checked.faults)
-    _keep(session, submission.id, "rejected", checked.rejected)
-    if checked.redacted is not None:
-        _keep(session, submission.id, "redacted", checked.redacted)
-    elif not submission.options["nil"]:
-        packer = zstandard.ZstdCompressor(level=1)
-        _keep(session, submission.id, "original", (packer.compress(chunk) for chunk in body.chunks()))
+    _keep(session, submission, checked, body)
     chain(session, submission, "received")
     nothing = _of_which_nothing_stands(session, submission.feed, checked.quarantined)
     publish(session, [_completed(submission, effect, nothing)], source="ingest")
 
 
-def _keep(session: Session, submission_id: str, kind: str, pieces: Iterable[bytes]) -> None:
-    for number, piece in enumerate(pieces):
-        session.execute(
-            insert(SubmissionPart), {"submission_id": submission_id, "kind": kind, "part": number, "body": piece}
-        )
+def _keep(session: Session, submission: Submission, checked: Checked, body: Body) -> None:
+    statement = "COPY submission_part (submission_id, kind, part, body) FROM STDIN (FORMAT BINARY)"
+    with driver(session).cursor().copy(statement) as copy:
+        copy.set_types(["text", "text", "int4", "bytea"])
+        for kind, pieces in _kept(submission, checked, body):
+            for number, piece in enumerate(pieces):
+                copy.write_row((submission.id, kind, number, piece))
+
+
+def _kept(submission: Submission, checked: Checked, body: Body) -> Iterator[tuple[str, Iterable[bytes]]]:
+    yield "faults", checked.faults
+    yield "rejected", checked.rejected
+    if checked.redacted is not None:
+        yield "redacted", checked.redacted
+    elif not submission.options["nil"]:
+        packer = zstandard.ZstdCompressor(level=1)
+        yield "original", (packer.compress(chunk) for chunk in body.chunks())
 
 
 def _of_which_nothing_stands(session: Session, feed: str, places: set[tuple[str, str | None]]) -> list[dict[str, str]]:

@@ -69,18 +69,23 @@ def faults(
     A fault without a hint of its own has the remedy of its code.
     """
     remedy = REMEDIES[code].remedy if code in REMEDIES else ""
-    frame = pl.DataFrame({"line": lines}, schema={"line": pl.Int64})
-    if frame.height == 1 and not isinstance(found, pl.Series) and not isinstance(hint, pl.Series):
-        told = (frame["line"][0], column, code, severity, found, expected, hint or remedy, example)
+    numbers = lines if isinstance(lines, pl.Series) else pl.Series(list(lines), dtype=pl.Int64)
+    if len(numbers) == 1 and not isinstance(found, pl.Series) and not isinstance(hint, pl.Series):
+        told = (numbers[0], column, code, severity, found, expected, hint or remedy, example)
         return pl.DataFrame([told], schema=FAULTS, orient="row")
-    return frame.with_columns(
-        pl.lit(column, dtype=pl.String).alias("column"),
-        pl.lit(code).alias("code"),
-        pl.lit(severity).alias("severity"),
-        _text(found).alias("found"),
-        pl.lit(expected).alias("expected"),
-        _text(hint).replace("", remedy).alias("hint"),
-        pl.lit(example).alias("example"),
+    return (
+        numbers.cast(pl.Int64)
+        .alias("line")
+        .to_frame()
+        .with_columns(
+            pl.lit(column, dtype=pl.String).alias("column"),
+            pl.lit(code).alias("code"),
+            pl.lit(severity).alias("severity"),
+            _text(found).alias("found"),
+            pl.lit(expected).alias("expected"),
+            _text(hint).replace("", remedy).alias("hint"),
+            pl.lit(example).alias("example"),
+        )
     )
 
 
