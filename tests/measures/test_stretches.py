@@ -138,4 +138,5 @@ def test_cells_that_are_computed_a_few_at_a_time_are_those_computed_together(
 
     with measures.database.session() as session:
         assert session.execute(text("select count(*) from cell where known_to is null")).scalar_one() == 30
+    with measures.database.session() as session:
         assert verify(session) == []
