@@ -2,62 +2,68 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.orm import Session
 
 from services.measures.models import Definition, Feed
-from services.measures.rules import definitions
+from services.measures.rules import definitions, feeds
 from services.measures.rules.feeds import InvalidDefinition
 
 log = structlog.get_logger()
 
-
+# Of a definition another version is another row. A feed is written over: then its row has another place or writer.
 _EDITION = text(
     """
-    select md5(coalesce(string_agg(edition, ',' order by edition), '')) from (
-        select measure || md5(definition::text) as edition from definition
-        where status = 'live' and superseded_at is null
-        union all select feed || version || md5(spec::text) from feed
+    select coalesce(string_agg(edition, ',' order by edition), '') from (
+        select id::text as edition from definition where status = 'live' and superseded_at is null
+        union all select concat_ws('/', feed, version, ctid, xmin) from feed
     ) editions
     """
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Book:
     """The live definitions, compiled, and the feeds they read."""
 
     definitions: Mapping[str, definitions.Definition]
-    feeds: Mapping[str, dict[str, Any]]
+    feeds: Mapping[str, feeds.Feed]
 
 
-_shelf: dict[str, Book] = {}  # compiling eighty definitions costs more than applying one return
+# Compiling eighty definitions costs more than applying one return.
+_shelf: WeakKeyDictionary[Engine | Connection, tuple[str, Book]] = WeakKeyDictionary()
 
 
 def book(session: Session) -> Book:
     """The live definitions against the newest feeds, compiled anew only when one of them is another."""
     edition = session.execute(_EDITION).scalar_one()
-    if edition not in _shelf:
-        _shelf.clear()
-        _shelf[edition] = _compiled(session)
-    return _shelf[edition]
+    database = session.get_bind()
+    kept = _shelf.get(database)
+    if kept is None or kept[0] != edition:
+        kept = _shelf[database] = edition, _compiled(session)
+    return kept[1]
 
 
 def _compiled(session: Session) -> Book:
-    """Every live definition, compiled. One that cannot be computed is logged and left out."""
-    feeds = {
+    """Every live definition and every feed, compiled. What cannot be computed is logged and left out."""
+    specifications = {
         one.feed: one.spec
         for one in session.execute(select(Feed.feed, Feed.spec).order_by(Feed.published_at, Feed.version))
     }
-    compiled = {}
+    compiled, readable = {}, {}
     for one in session.execute(
         select(Definition.measure, Definition.definition).where(Definition.status == "live", Definition.known(None))
     ):
         try:
-            compiled[one.measure] = definitions.Definition.compile(one.definition, feeds)
+            compiled[one.measure] = definitions.Definition.compile(one.definition, specifications)
         except InvalidDefinition as reason:
             log.warning("measure cannot be computed", measure=one.measure, reason=str(reason))
-    return Book(compiled, feeds)
+    for name, spec in specifications.items():
+        try:
+            readable[name] = feeds.Feed.of(spec)
+        except InvalidDefinition as reason:
+            log.warning("feed cannot be read", feed=name, reason=str(reason))
+    return Book(compiled, readable)

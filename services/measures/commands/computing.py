@@ -7,8 +7,10 @@ last stands.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
 import polars as pl
 from sqlalchemy.orm import Session
@@ -24,7 +26,7 @@ from services.measures.commands.stretches import (
     stretches_of,
 )
 from services.measures.rules import definitions, figures, quality, rows
-from services.measures.rules.feeds import COUNTED
+from services.measures.rules.feeds import COUNTED, Feed
 from services.measures.rules.rolling import rolled, window
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
@@ -60,42 +62,70 @@ class Computed(NamedTuple):
     stretches: list[Stretch]
 
 
-def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator["Computed"]:
+def computed(session: Session, touched: Sequence[Touched], known: Book) -> Iterator[Computed]:
     """The cells that these returns touch, computed from the current returns, a grain at a time, some rows at a time."""
-    for kind, chosen in _of_a_kind(known, {one.feed for one in touched}).items():
-        stretches = stretches_of(touched, kind)
-        current = current_returns(
-            session, {feed for one in chosen for feed in one.feeds}, [kind.reach(o) for o in stretches]
-        )
-        for some, behind in portions(stretches, current, kind, rows=ROWS_TOGETHER):
-            cells = _cells(session, behind, chosen, known.feeds, some, kind)
-            yield Computed(cells, [one.measure for one in chosen], some)
+    for group in _groups(known, frozenset(one.feed for one in touched)):
+        stretches = stretches_of(touched, group.kind)
+        current = current_returns(session, group.feeds, [group.kind.reach(one) for one in stretches])
+        for some, behind in portions(stretches, current, group.kind, rows=ROWS_TOGETHER):
+            yield Computed(_cells(session, behind, group, known.feeds, some), list(group.by_name), some)
 
 
-def _of_a_kind(known: Book, feeds: set[str]) -> dict[Kind, list[definitions.Definition]]:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Measures that are computed together: of one grain, each figure of as many periods.
+
+    `halves` are the feeds from whose rows a measure is counted, `columns` those that are read of each feed.
+    """
+
+    kind: Kind
+    by_name: Mapping[str, definitions.Definition]
+    halves: Mapping[str, tuple[str, ...]]
+    columns: Mapping[str, frozenset[str] | None]
+
+    @property
+    def chosen(self) -> tuple[definitions.Definition, ...]:
+        """The measures."""
+        return tuple(self.by_name.values())
+
+    @property
+    def feeds(self) -> set[str]:
+        """The feeds whose returns move them."""
+        return set(self.columns)
+
+
+@lru_cache(maxsize=50)
+def _groups(known: Book, touched: frozenset[str]) -> list[_Group]:
+    """The measures that returns of these feeds move."""
     found: dict[Kind, list[definitions.Definition]] = defaultdict(list)
     for one in known.definitions.values():
-        if feeds & set(one.feeds):
+        if not touched.isdisjoint(one.feeds):
             found[Kind(one.period, one.rolling)].append(one)
-    return found
+    return [
+        _Group(
+            kind,
+            {one.measure: one for one in chosen},
+            {one.measure: tuple(dict.fromkeys(half.feed for half in one.halves)) for one in chosen},
+            {feed: _columns(chosen, feed) for feed in {feed for one in chosen for feed in one.feeds}},
+        )
+        for kind, chosen in found.items()
+    ]
+
+
+def _columns(chosen: Iterable[definitions.Definition], feed: str) -> frozenset[str] | None:
+    """The columns that are read of a feed: a third of those of births, all of ready figures."""
+    return None if feed == COUNTED else frozenset().union(*(one.columns(feed) for one in chosen))
 
 
 def _cells(
-    session: Session,
-    current: Sequence[Current],
-    chosen: Sequence[definitions.Definition],
-    feeds: Mapping[str, dict[str, Any]],
-    stretches: Sequence[Stretch],
-    kind_of: Kind,
+    session: Session, current: Sequence[Current], group: _Group, feeds: Mapping[str, Feed], stretches: Sequence[Stretch]
 ) -> list[Figures]:
-    grain, rolling = kind_of
-    by_name = {one.measure: one for one in chosen}
-    halves = {one.measure: tuple(dict.fromkeys(half.feed for half in one.halves)) for one in chosen}
+    grain, rolling = group.kind
     sources = _Sources(current, grain)
-    frames = _frames(session, current, chosen, feeds)
-    failed = _failed(frames, chosen, grain)
-    nil = list(_nil(current, chosen, grain))
-    tables = {feed: figures.figures(frame, chosen, feed=feed) for feed, frame in frames.items()}
+    frames = _frames(session, current, group, feeds)
+    failed = _failed(frames, group.chosen, grain)
+    nil = list(_nil(current, group.chosen, grain))
+    tables = {feed: figures.figures(frame, group.chosen, feed=feed) for feed, frame in frames.items()}
     counted = tables.pop(COUNTED, None)
     cells: dict[tuple[str, str, str], tuple[datetime, Figures]] = {}
     computed = _joined(tables)
@@ -105,18 +135,17 @@ def _cells(
         if table is None:
             continue
         for measure, organisation, period, strata, numerator, denominator, dates in _grouped(table).iter_rows():
-            definition = by_name[measure]
             if kind == "counted":
                 behind = sources.counted(organisation, period)
             else:
-                behind = sources.behind(organisation, window(period, rolling), halves[measure])
+                behind = sources.behind(organisation, window(period, rolling), group.halves[measure])
             before = cells.get((measure, organisation, period))
             if before is None or behind.received >= before[0]:
                 figure = Figures(
-                    measure, organisation, period, Period.parse(period).start, definition.version, strata, numerator,
-                    denominator, dates, kind, behind.provisional, behind.versions,
+                    measure, organisation, period, Period.parse(period).start, group.by_name[measure].version, strata,
+                    numerator, denominator, dates, kind, behind.provisional, behind.versions,
                     [words for one in window(period, rolling) for words in failed.get((measure, organisation, one), ())]
-                    if kind == "rows" else [],
+                    if kind == "rows" and failed else [],
                 )  # fmt: skip
                 cells[measure, organisation, period] = (behind.received, figure)
     for one in nil:
@@ -185,37 +214,32 @@ class _Inside:
 
 
 def _frames(
-    session: Session,
-    current: Sequence[Current],
-    chosen: Sequence[definitions.Definition],
-    feeds: Mapping[str, dict[str, Any]],
+    session: Session, current: Sequence[Current], group: _Group, feeds: Mapping[str, Feed]
 ) -> dict[str, pl.DataFrame]:
-    """The rows of the current returns, a frame a feed, each row with its organisation and period.
-
-    Only the columns that the definitions read: a third of those of births.
-    """
+    """The rows of the current returns, a frame a feed, each row with its organisation and period."""
     of_feed: dict[str, list[Current]] = defaultdict(list)
     for one in current:
         if one.kind == "rows" and one.feed in feeds:
             of_feed[one.feed].append(one)
-    frames = {}
-    for feed, members in of_feed.items():
-        places = {one.id: (one.organisation, one.period.text) for one in members}
-        query = "select version_id, content_type, rows from return_part where version_id = any(%s) order by version_id"
-        found = driver(session).execute(query, (list(places),), binary=True).fetchall()
-        if found:
-            used = None if feed == COUNTED else frozenset().union(*(one.columns(feed) for one in chosen))
-            left = {
-                one.id: one.row_count for one in members
-            }  # which of the parts of a return its rows are in is no matter
-            frame = rows.frame_of(
-                [(content_type, body) for _, content_type, body in found],
-                feeds[feed],
-                only=used,
-                heights=[left.pop(version, 0) for version, *_ in found],
-            )
-            frames[feed] = rows.placed(frame, [places[version] for version, *_ in found])
-    return frames
+    return {
+        feed: frame
+        for feed, members in of_feed.items()
+        if (frame := _frame(session, members, feeds[feed], group)) is not None
+    }
+
+
+def _frame(session: Session, members: Sequence[Current], feed: Feed, group: _Group) -> pl.DataFrame | None:
+    """The rows of these returns of one feed; None if nothing is kept of them."""
+    query = "select version_id, content_type, rows from return_part where version_id = any(%s) order by version_id"
+    found = driver(session).execute(query, ([one.id for one in members],), binary=True).fetchall()
+    if not found:
+        return None
+    places = {one.id: (one.organisation, one.period.text) for one in members}
+    left = {one.id: one.row_count for one in members}  # in which of the parts of a return they are is no matter
+    bodies = [(content_type, body) for _, content_type, body in found]
+    heights = [left.pop(version, 0) for version, *_ in found]
+    frame = rows.frame_of(bodies, feed, only=group.columns[feed.id], heights=heights)
+    return rows.placed(frame, [places[version] for version, *_ in found])
 
 
 def _failed(
@@ -239,6 +263,8 @@ def _joined(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
     if not tables:
         return None
     table = pl.concat(tables.values())
+    if (table["half"] == "both").all():
+        return table
     whole = table.filter(pl.col("half") == "both")
     numerators = table.filter(pl.col("half") == "numerator")
     denominators = table.filter(pl.col("half") == "denominator")

@@ -20,6 +20,7 @@ from services.measures.queries.targets import targets_of
 from services.measures.queries.wholes import step_changes
 from services.measures.rules import goals
 from services.measures.rules.definitions import Definition
+from services.measures.rules.feeds import Feed
 from services.measures.rules.figures import default_grain
 from services.measures.rules.judging import Judgement, Track, judged, value_of
 from services.measures.rules.targets import reaches
@@ -82,7 +83,9 @@ def _months_before(day: date, months: int) -> date:
 
 
 def _cells(session: Session, definition: Definition, feeds: Mapping[str, dict[str, Any]], since: date) -> Cells:
-    known = Book({definition.measure: definition}, feeds)
+    known = Book(
+        {definition.measure: definition}, {name: Feed.of(feeds[name]) for name in definition.feeds if name in feeds}
+    )
     found: Cells = {}
     for batch in batches(session, definition.feeds, since=since):
         for cells, _, _ in computed(session, batch, known):

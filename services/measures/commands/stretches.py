@@ -5,7 +5,7 @@ do not overlap may be computed one after the other: a million rows are never in 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -70,7 +70,7 @@ class Current:
     row_count: int
 
 
-def current_returns(session: Session, feeds: set[str], stretches: Sequence[Stretch]) -> list[Current]:
+def current_returns(session: Session, feeds: Collection[str], stretches: Sequence[Stretch]) -> list[Current]:
     """The current versions of the returns of these feeds that overlap a stretch."""
     cursor = driver(session).execute(
         """

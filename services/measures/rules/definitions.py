@@ -154,7 +154,7 @@ def _failures(definition: Definition, example: Mapping[str, Any], feeds: Mapping
         if unknown:
             return [f"the feed {feed} has no field {', '.join(sorted(unknown))}"]
         try:
-            frames[feed] = frame_of([(JSON, msgspec.json.encode(rows.get(feed, [])))], feeds[feed])
+            frames[feed] = frame_of([(JSON, msgspec.json.encode(rows.get(feed, [])))], Feed.of(feeds[feed]))
         except UnreadableRows as reason:
             return [str(reason)]
     expected = example["expect"]

@@ -53,7 +53,7 @@ class Field:
         return DTYPES[self.type][1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feed:
     """The part of a feed's specification that figures depend on.
 

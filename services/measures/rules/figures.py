@@ -5,14 +5,15 @@ up to each stratum and to the whole. Distinct counts do not add up, but a value 
 only the rows whose value is repeated are counted again for each stratum.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import polars as pl
 
-from services.measures.rules.definitions import Definition, Half, ValueKind
+from services.measures.rules.definitions import Definition, Half
 from services.measures.rules.feeds import COUNTED
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import GRAINS, Grain, Period
@@ -40,6 +41,48 @@ class _Part:
     column: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plan:
+    """What is done with the rows of one feed for the measures of one grain. Worked out once, for it is the same for one
+    row as for millions.
+
+    `dimensions` are the columns of the strata by name, `derived` what is in them; `distinct` the fields whose values
+    are counted; `sums` what is added up of each group of rows.
+    """
+
+    parts: Sequence[_Part]
+    grain: Grain
+    day: pl.Expr | None
+    dimensions: Mapping[str, str]
+    derived: Sequence[pl.Expr]
+    distinct: Sequence[str]
+    sums: Sequence[pl.Expr]
+    tables: Sequence["_Table"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """The figures of one name of strata (or of the whole): by which columns, which parts, and what they come to.
+
+    `settled` are the columns of the table of figures before the measures are laid one below the other.
+    """
+
+    key: Sequence[str]
+    parts: Sequence[_Part]
+    settled: Sequence[pl.Expr]
+    measures: Sequence["_Measure"]
+
+
+class _Measure(NamedTuple):
+    """One measure: which half there is (or both), and the columns of its numerator, denominator and dates, if any."""
+
+    measure: str
+    half: str
+    numerator: str | None
+    denominator: str | None
+    dates: str | None
+
+
 def figures(frame: pl.DataFrame, definitions: Iterable[Definition], *, feed: str) -> pl.DataFrame:
     """The figures (SCHEMA) that the rows of one feed give to the definitions that use it.
 
@@ -47,17 +90,71 @@ def figures(frame: pl.DataFrame, definitions: Iterable[Definition], *, feed: str
     A stratum has a figure in a period as soon as it has a row there, so 0 is written as 0; a sum over rows that all
     leave the field blank is null. Rows of different returns that fall into one period are added together.
     """
-    chosen = list(definitions)
+    chosen = tuple(definitions)
     if feed == COUNTED:
         return _counted(frame, chosen)
+    tables = [table for plan in _plans(chosen, feed) for table in _carried_out(plan, frame) if frame.height]
+    return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
+
+
+@lru_cache(maxsize=100)
+def _plans(definitions: tuple[Definition, ...], feed: str) -> list[_Plan]:
+    """What is done for these definitions, grain by grain."""
     parts: dict[Grain, list[_Part]] = {}
-    for number, definition in enumerate(chosen):
+    for number, definition in enumerate(definitions):
         for name, half in zip(("numerator", "denominator"), definition.halves, strict=False):
             if half.feed == feed:
                 part = _Part(definition, name, half, f"{number}.{name}")  # type: ignore[arg-type]
                 parts.setdefault(definition.period, []).append(part)
-    tables = [_of_one_grain(frame, some, grain) for grain, some in parts.items() if frame.height]
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
+    return [_plan(some, grain) for grain, some in parts.items()]
+
+
+def _plan(parts: Sequence[_Part], grain: Grain) -> _Plan:
+    strata = {name: value for part in parts for name, value in part.half.strata.items()}
+    dimensions = {name: f"_stratum_{name}" for name in strata}
+    return _Plan(
+        parts=parts,
+        grain=grain,
+        day=parts[0].half.day,
+        dimensions=dimensions,
+        derived=[value.cast(pl.Categorical).alias(dimensions[name]) for name, value in strata.items()],
+        distinct=list(
+            dict.fromkeys(part.half.field for part in parts if part.half.kind == "distinct" and part.half.field)
+        ),
+        sums=[one for part in parts for one in _sums(part)],
+        tables=[_table(name, dimensions, parts) for name in ("", *dimensions)],
+    )
+
+
+def _table(name: str, dimensions: Mapping[str, str], parts: Sequence[_Part]) -> _Table:
+    concerned = [part for part in parts if not name or name in part.definition.strata]
+    stratum = pl.format(f"{name}={{}}", pl.col(dimensions[name])) if name else pl.lit(WHOLE)
+    halves: dict[Definition, dict[str, _Part]] = {}
+    for part in concerned:
+        halves.setdefault(part.definition, {})[part.name] = part
+    return _Table(
+        key=[*_PLACE, dimensions[name]] if name else [*_PLACE],
+        parts=concerned,
+        settled=[
+            *(pl.col(column).alias(name) for column, name in zip(_PLACE, KEYS[1:3], strict=True)),
+            stratum.alias("stratum"),
+            *(_settled(part) for part in concerned),
+            *(pl.col(_dates(part)) for part in concerned if part.half.kind == "dates"),
+        ],
+        measures=[_measure(definition, given) for definition, given in halves.items()],
+    )
+
+
+def _measure(definition: Definition, given: Mapping[str, _Part]) -> _Measure:
+    columns = {name: part.column for name, part in given.items()}
+    numerator = given.get("numerator")
+    return _Measure(
+        definition.measure,
+        "both" if len(given) == len(definition.halves) else next(iter(given)),
+        columns.get("numerator"),
+        columns.get("denominator"),
+        _dates(numerator) if numerator is not None and numerator.half.kind == "dates" else None,
+    )
 
 
 def join_halves(numerators: pl.DataFrame, denominators: pl.DataFrame) -> pl.DataFrame:
@@ -70,30 +167,25 @@ def join_halves(numerators: pl.DataFrame, denominators: pl.DataFrame) -> pl.Data
     return joined.with_columns(half.alias("half")).select(*SCHEMA)
 
 
-def _of_one_grain(frame: pl.DataFrame, parts: Sequence[_Part], grain: Grain) -> pl.DataFrame:
-    derived = {name: value for part in parts for name, value in part.half.strata.items()}
-    dimensions = {name: f"_stratum_{name}" for name in derived}
-    rows = frame.with_columns(
-        figure_period(frame, parts[0].half.day, grain).alias("_figure_period"),
-        *(value.cast(pl.Categorical).alias(dimensions[name]) for name, value in derived.items()),
-    )
-    rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in _distinct_fields(parts))
-    again = {field: rows.filter(pl.col(f"_repeated_{field}")) for field in _distinct_fields(parts)}
+def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    period = figure_period(frame, plan.day, plan.grain).alias(_PLACE[1])
+    rows = frame.with_columns(period, *plan.derived)
+    if plan.distinct:
+        rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in plan.distinct)
+    again = {field: rows.filter(pl.col(f"_repeated_{field}")) for field in plan.distinct}
     # Lazily, so that conditions several measures share are worked out once.
-    sums = [one for part in parts for one in _sums(part)]
-    finest = rows.lazy().group_by(*_PLACE, *dimensions.values()).agg(sums).collect()
-    tables = []
-    for name in ("", *dimensions):
-        concerned = [part for part in parts if not name or name in part.definition.strata]
-        key = [*_PLACE, dimensions[name]] if name else [*_PLACE]
-        table = finest.group_by(key).agg(pl.exclude(*_PLACE, *dimensions.values()).sum())
+    finest = rows.lazy().group_by(*_PLACE, *plan.dimensions.values()).agg(plan.sums).collect()
+    for one in plan.tables:
+        table = finest
+        if plan.dimensions:
+            table = finest.group_by(one.key).agg(pl.exclude(*_PLACE, *plan.dimensions.values()).sum())
         for field, repeated in again.items():
-            counted = [part for part in concerned if part.half.kind == "distinct" and part.half.field == field]
-            table = _with_repeated(table, counted, repeated, key)
-        for part in concerned:
-            table = _SETTLED[part.half.kind](table, part, rows, key)
-        tables += _figures_of(table, concerned, _stratum(name, dimensions))
-    return pl.concat(tables)
+            counted = [part for part in one.parts if part.half.kind == "distinct" and part.half.field == field]
+            table = _with_repeated(table, counted, repeated, one.key)
+        for part in one.parts:
+            if part.half.kind == "dates":
+                table = _with_dates(table, part, rows, one.key)
+        yield _one_below_the_other(table.select(one.settled), one.measures)
 
 
 def _sums(part: _Part) -> list[pl.Expr]:
@@ -114,18 +206,23 @@ def _sums(part: _Part) -> list[pl.Expr]:
     return [(rows & value.is_not_null()).sum().alias(column)]
 
 
-def _counts(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    return table
-
-
-def _known_sums(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """A sum of nothing but blanks is not known."""
+def _settled(part: _Part) -> pl.Expr:
+    """What a half comes to once its rows have been added up: a sum of nothing but blanks is not known."""
     column = part.column
+    value = pl.col(column).cast(pl.Float64)
+    if part.half.kind != "sum":
+        return value
     unknown = (pl.col(f"{column}.filled") == 0) & (pl.col(f"{column}.blank") > 0)
-    return table.with_columns(pl.when(~unknown).then(pl.col(column)).alias(column))
+    return pl.when(~unknown).then(value).alias(column)
 
 
-def _with_repeated(table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+def _dates(part: _Part) -> str:
+    return f"{part.column}.dates"
+
+
+def _with_repeated(
+    table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFrame, key: Sequence[str]
+) -> pl.DataFrame:
     """The distinct values of one field that occur once are counted in `table`; `again` holds the rows of the others."""
     if not parts or not again.height:
         return table
@@ -136,56 +233,37 @@ def _with_repeated(table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFr
     return pl.concat([table, more], how="diagonal_relaxed").group_by(key).agg(pl.all().exclude(key).sum())
 
 
-def _sorted_dates(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    field, column = str(part.half.field), f"{part.column}.dates"
+def _with_dates(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+    """The sorted dates of one half."""
+    field, column = str(part.half.field), _dates(part)
     dated = rows.filter(part.half.rows & pl.col(field).is_not_null())
     moments = pl.col(field).cast(pl.Datetime("us")).sort().alias(column)
-    found = table.join(dated.group_by(key).agg(moments), on=key, how="left")
+    found = table.join(dated.group_by(key).agg(moments), on=list(key), how="left")
     return found.with_columns(pl.col(column).fill_null(pl.lit([], dtype=SCHEMA["dates"])))
 
 
-_SETTLED: Mapping[ValueKind, Callable[[pl.DataFrame, _Part, pl.DataFrame, list[str]], pl.DataFrame]] = {
-    "count": _counts,
-    "sum": _known_sums,
-    "distinct": _counts,
-    "dates": _sorted_dates,
-}
-"""For each kind of value, what is still to be done once the rows have been added up."""
+def _one_below_the_other(table: pl.DataFrame, measures: Sequence[_Measure]) -> pl.DataFrame:
+    """The figures, turned from a column for each half of each measure to a row for each figure.
 
+    By columns as they are: an expression for each would take longer than computing the figures of one return.
+    """
+    blank = {name: pl.Series([None], dtype=SCHEMA[name]).new_from_index(0, table.height) for name in SCHEMA}
 
-def _figures_of(table: pl.DataFrame, parts: Sequence[_Part], stratum: pl.Expr) -> list[pl.DataFrame]:
-    """The table of one stratum name, turned from a column for each half to a row for each figure."""
-    keyed = table.with_columns(stratum.alias("stratum"))
-    halves: dict[str, dict[str, _Part]] = {}
-    for part in parts:
-        halves.setdefault(part.definition.measure, {})[part.name] = part
-    return [keyed.select(_figure(measure, given)) for measure, given in halves.items()]
+    def below(name: str, columns: Iterable[str | None]) -> pl.Series:
+        return pl.concat([blank[name] if column is None else table[column] for column in columns])
 
+    def said(values: Iterable[str]) -> pl.Series:
+        return pl.concat([pl.Series([value]).new_from_index(0, table.height) for value in values])
 
-def _figure(measure: str, given: Mapping[str, _Part]) -> list[pl.Expr]:
-    whole = len(given) == len(next(iter(given.values())).definition.halves)
-    numerator = given.get("numerator")
-    dated = numerator is not None and numerator.half.kind == "dates"
     columns = {
-        "measure": pl.lit(measure),
-        "organisation": pl.col("_organisation"),
-        "period": pl.col("_figure_period"),
-        "stratum": pl.col("stratum"),
-        "numerator": pl.col(given["numerator"].column) if "numerator" in given else pl.lit(None),
-        "denominator": pl.col(given["denominator"].column) if "denominator" in given else pl.lit(None),
-        "half": pl.lit("both" if whole else next(iter(given))),
-        "dates": pl.col(f"{numerator.column}.dates") if numerator is not None and dated else pl.lit(None),
+        "measure": said(one.measure for one in measures),
+        **{name: below(name, [name] * len(measures)) for name in KEYS[1:]},
+        "numerator": below("numerator", (one.numerator for one in measures)),
+        "denominator": below("denominator", (one.denominator for one in measures)),
+        "half": said(one.half for one in measures),
+        "dates": below("dates", (one.dates for one in measures)),
     }
-    return [columns[name].cast(kind).alias(name) for name, kind in SCHEMA.items()]
-
-
-def _stratum(name: str, dimensions: Mapping[str, str]) -> pl.Expr:
-    return pl.format(f"{name}={{}}", pl.col(dimensions[name])) if name else pl.lit(WHOLE)
-
-
-def _distinct_fields(parts: Sequence[_Part]) -> list[str]:
-    fields = [part.half.field for part in parts if part.half.kind == "distinct" and part.half.field is not None]
-    return list(dict.fromkeys(fields))
+    return pl.DataFrame([columns[name].alias(name) for name in SCHEMA])
 
 
 def _repeated(rows: pl.DataFrame, field: str) -> pl.Series:

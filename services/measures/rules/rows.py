@@ -1,8 +1,9 @@
 """The rows of returns, as they were published, decoded into one typed frame."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,9 +32,9 @@ class UnreadableRows(ValueError):
 
 def frame_of(
     bodies: Sequence[tuple[str, bytes]],
-    feed_spec: Mapping[str, Any],
+    feed: Feed,
     *,
-    only: Collection[str] | None = None,
+    only: frozenset[str] | None = None,
     heights: Sequence[int | None] | None = None,
 ) -> pl.DataFrame:
     """One frame of all the bodies: a typed column for each field of the feed, and `_body` (uint32), the place in the
@@ -44,18 +45,32 @@ def frame_of(
     unread. `heights` says how many rows each body has, where that is known: then Parquet is read all at once, several
     times as fast. Raises UnreadableRows.
     """
-    feed = Feed.of(feed_spec)
-    if only is not None:
-        feed = replace(feed, fields={name: field for name, field in feed.fields.items() if name in only})
+    shape = _shape(feed, only)
     places: dict[str, list[int]] = {JSON: [], PARQUET: []}
     for place, (content_type, _) in enumerate(bodies):
         if content_type not in places:
             raise UnreadableRows(place, f"{content_type} is neither {JSON} nor {PARQUET}")
         places[content_type].append(place)
     known = {place: heights[place] for place in places[PARQUET]} if heights is not None else {}
-    frames = [_from_json([(place, bodies[place][1]) for place in places[JSON]], feed)]
-    frames += _from_parquet({place: bodies[place][1] for place in places[PARQUET]}, known, feed)
-    return _canonical(pl.concat(frames), feed)
+    frames = [_from_json([(place, bodies[place][1]) for place in places[JSON]], shape)] if places[JSON] else []
+    frames += _from_parquet({place: bodies[place][1] for place in places[PARQUET]}, known, shape.feed)
+    return (pl.concat(frames) if frames else _from_json([], shape)).with_columns(shape.canonical)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shape:
+    """How rows of a feed are read: its columns, or `only` some of them. Worked out once for many returns."""
+
+    feed: Feed
+    decoder: msgspec.json.Decoder[list[Any]]
+    canonical: Sequence[pl.Expr]
+
+
+@lru_cache(maxsize=100)
+def _shape(feed: Feed, only: frozenset[str] | None) -> _Shape:
+    if only is not None:
+        feed = replace(feed, fields={name: field for name, field in feed.fields.items() if name in only})
+    return _Shape(feed, msgspec.json.Decoder(list[_row_type(feed)], strict=False), _canonical(feed))  # type: ignore[misc]
 
 
 def placed(frame: pl.DataFrame, places: Sequence[tuple[str, str]]) -> pl.DataFrame:
@@ -66,19 +81,19 @@ def placed(frame: pl.DataFrame, places: Sequence[tuple[str, str]]) -> pl.DataFra
     )
 
 
-def _from_json(bodies: Iterable[tuple[int, bytes]], feed: Feed) -> pl.DataFrame:
-    decoder = msgspec.json.Decoder(list[_row_type(feed)], strict=False)  # type: ignore[misc]
+def _from_json(bodies: Iterable[tuple[int, bytes]], shape: _Shape) -> pl.DataFrame:
+    fields = shape.feed.fields
     rows: list[Any] = []
     origins: list[int] = []
     for place, body in bodies:
         try:
-            found = decoder.decode(body)
+            found = shape.decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as reason:
             raise UnreadableRows(place, str(reason)) from None
         rows += found
         origins += [place] * len(found)
-    columns = _columns(rows, len(feed.fields))
-    typed = [_series(field, list(values)) for field, values in zip(feed.fields.values(), columns, strict=True)]
+    columns = _columns(rows, len(fields))
+    typed = [_series(field, list(values)) for field, values in zip(fields.values(), columns, strict=True)]
     return pl.DataFrame([pl.Series("_body", origins, dtype=pl.UInt32), *typed])
 
 
@@ -155,11 +170,11 @@ def _column(field: Field, sent: pl.Schema) -> pl.Expr:
     return pl.col(field.name).cast(field.dtype)
 
 
-def _canonical(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+def _canonical(feed: Feed) -> list[pl.Expr]:
     """Missing is null and nothing else: blank text and NaN are missing too."""
-    text = [name for name, field in feed.fields.items() if field.dtype == pl.String]
-    decimals = [name for name, field in feed.fields.items() if field.type == "decimal"]
-    return frame.with_columns(
-        *(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)).alias(name) for name in text),
-        *(pl.col(name).fill_nan(None) for name in decimals),
-    )
+    text = [pl.col(name) for name, field in feed.fields.items() if field.dtype == pl.String]
+    decimals = [pl.col(name) for name, field in feed.fields.items() if field.type == "decimal"]
+    return [
+        *(pl.when(one.str.strip_chars() != "").then(one).name.keep() for one in text),
+        *(one.fill_nan(None) for one in decimals),
+    ]

@@ -6,22 +6,25 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
+from services.measures.rules.feeds import Feed
 from services.measures.rules.rows import JSON, PARQUET, UnreadableRows, frame_of, placed
 
 at = datetime.fromisoformat
-SPEC = {
-    "id": "births",
-    "field": [
-        {"name": "baby id", "type": "text"},
-        {"name": "days", "type": "integer"},
-        {"name": "temperature", "type": "decimal"},
-        {"name": "admitted", "type": "boolean"},
-        {"name": "born", "type": "datetime"},
-        {"name": "booked", "type": "date"},
-        {"name": "lsoa", "type": "text", "keep": False},
-        {"name": "mother_born", "type": "date", "identifier": "birth_date"},
-    ],
-}
+SPEC = Feed.of(
+    {
+        "id": "births",
+        "field": [
+            {"name": "baby id", "type": "text"},
+            {"name": "days", "type": "integer"},
+            {"name": "temperature", "type": "decimal"},
+            {"name": "admitted", "type": "boolean"},
+            {"name": "born", "type": "datetime"},
+            {"name": "booked", "type": "date"},
+            {"name": "lsoa", "type": "text", "keep": False},
+            {"name": "mother_born", "type": "date", "identifier": "birth_date"},
+        ],
+    }
+)
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
@@ -71,8 +74,8 @@ def test_types_that_are_not_the_feeds_own_are_cast_even_when_heights_are_known()
 def test_rows_are_counted_where_none_of_their_columns_is_read() -> None:
     body = (PARQUET, parquet(pl.DataFrame({"days": [1, 2, 3]})))
 
-    assert frame_of([body], SPEC, only=()).height == 3
-    assert frame_of([body, body], SPEC, only=(), heights=[3, 3])["_body"].to_list() == [0, 0, 0, 1, 1, 1]
+    assert frame_of([body], SPEC, only=frozenset()).height == 3
+    assert frame_of([body, body], SPEC, only=frozenset(), heights=[3, 3])["_body"].to_list() == [0, 0, 0, 1, 1, 1]
 
 
 def test_absent_columns_and_blank_text_are_null() -> None:
