@@ -7,6 +7,7 @@ what was known at any past instant.
 
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, DateTime, Float, Identity, Index, LargeBinary, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -252,6 +253,19 @@ class Annotation(Recorded, Base):
     measure: Mapped[str | None] = mapped_column(Text)
     on: Mapped[date]
     text: Mapped[str] = mapped_column(Text)
+
+
+class RegistryEdition(Base):
+    """Of what the registry told: all rows together name its present state, and are others after every change of it.
+
+    The tables that it told see to that themselves, in the transaction of the change (migrations). There are several
+    rows so that those who write at once need not wait for one another: each writes in the `slot` of its connection.
+    """
+
+    __tablename__ = "registry_edition"
+
+    slot: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[UUID]
 
 
 add_tables(Base.metadata)

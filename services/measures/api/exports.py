@@ -40,9 +40,10 @@ def export_measure(
     ] = None,
 ) -> Response:
     """Every cell of a measure that you may see, of every organisation that sent it, all strata: CSV or Parquet."""
-    definition = queries.definitions.definition_of(session, measure, asked.when)
-    sight = queries.organisations.sight(session, asked.caller)
-    stands = stated(session, asked, [])
+    when, stand = asked.begin(session)
+    definition = queries.definitions.definition_of(session, measure, when)
+    sight = queries.organisations.sight(session, asked.caller, when)
+    stands = stated(stand, asked, [])
     chosen: Form = form or ("parquet" if PARQUET in request.headers.get("accept", "") else "csv")
     seen = [stands["data_version"], asked.known_at, sight.everything, sorted(sight.codes), definition.source, chosen]
     known = answer_with_etag(request, repr([*seen, queries.exports.directory_version(session)]).encode())

@@ -136,12 +136,12 @@ def _holding(
     session: Session, asked: Asked, codes: Iterable[str], measures: Mapping[str, Definition]
 ) -> list[tuple[str, str]]:
     """Each target, with an organisation, that holds for these organisations and measures; the first 100."""
-    given = {measure: found for measure, found in targets_of(session, list(measures), asked.when).items() if found}
+    given = {measure: found for measure, found in targets_of(session, list(measures)).items() if found}
     if not given:
         return []
     holding: list[tuple[str, str]] = []
-    for place in organisations.places(session, codes=codes, when=asked.when):
-        above = organisations.ancestors(session, place, asked.when)
+    for place in organisations.places(session, codes=codes):
+        above = organisations.ancestors(session, place)
         chosen = (goals.chosen(found, place.code, above) for found in given.values())
         holding += [(target["id"], place.code) for target in chosen if target is not None]
         if len(holding) >= MOST_STANDINGS:

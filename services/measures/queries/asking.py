@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.measures.queries import cells, organisations
-from services.measures.queries.moment import Moment
+from services.measures.queries import organisations
+from services.measures.queries.moment import Moment, Stand, begin
 from services.measures.queries.organisations import Basis, Place, Sight
 from services.measures.rules.definitions import Definition
 from services.measures.rules.disclosure import Policy, policy
@@ -23,19 +23,24 @@ class Asked:
     known_at: datetime | None = None
     basis: Basis = "as_was"
 
-    @property
-    def when(self) -> Moment:
-        """As of when it is asked."""
-        return Moment(self.known_at)
+    def begin(self, session: Session) -> tuple[Moment, Stand]:
+        """The moment it is asked as of, and what its answer stands on."""
+        return begin(session, self.known_at)
 
 
-def places_asked(session: Session, asked: Asked, *, organisation: str | None, within: str | None) -> list[Place]:
+def places_asked(
+    session: Session, asked: Asked, when: Moment, *, organisation: str | None, within: str | None
+) -> Sequence[Place]:
     """The organisation asked for, or all that lie within one, itself first."""
     if organisation is not None:
-        return [organisations.place(session, organisation, asked.when)]
-    whole = organisations.place(session, within or organisations.ENGLAND, asked.when)
-    inside = organisations.members(session, whole, basis=asked.basis, when=asked.when)
-    return [whole, *organisations.places(session, codes={one.code for one in inside}, when=asked.when)]
+        return [organisations.place(session, organisation, when)]
+    whole = organisations.place(session, within or organisations.ENGLAND, when)
+    return when.found(("asked", whole, asked.basis), lambda: _with_members(session, whole, asked.basis, when))
+
+
+def _with_members(session: Session, whole: Place, basis: Basis, when: Moment) -> list[Place]:
+    inside = organisations.members(session, whole, basis=basis, when=when)
+    return [whole, *organisations.places(session, codes={one.code for one in inside}, when=when)]
 
 
 def rules_for(sight: Sight, definition: Definition, place: Place) -> Policy | None:
@@ -44,9 +49,8 @@ def rules_for(sight: Sight, definition: Definition, place: Place) -> Policy | No
     return None if rules.exact or sight.exact(place.code) else rules
 
 
-def stated(session: Session, asked: Asked, rules: Sequence[Policy | None]) -> Mapping[str, Any]:
+def stated(stand: Stand, asked: Asked, rules: Sequence[Policy | None]) -> Mapping[str, Any]:
     """What the answer stands on: data version and instant, members, and the policies that were applied."""
-    stand = cells.stand(session, asked.known_at)
     return {
         "as_of": stand.as_of,
         "data_version": stand.data_version,

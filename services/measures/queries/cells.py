@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.measures.models import Change, QuarantinedReturn
+from services.measures.queries.moment import recorded
 from services.measures.queries.organisations import Membership
 from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
@@ -20,14 +19,6 @@ from services.measures.rules.series import Figure
 from services.measures.rules.together import MOST_VERSIONS, together
 from shared.contracts.periods import Grain, Period
 from shared.db import driver
-
-
-class Stand(NamedTuple):
-    """What a read stands on: the data version it saw and the instant that was known then."""
-
-    data_version: int
-    as_of: datetime | None
-
 
 Hidden = dict[str, set[str]]
 """Strata that may not be shown, by column (numerator, denominator)."""
@@ -49,15 +40,6 @@ class Known:
     last: Period | None
     hidden: dict[str, Hidden] = field(default_factory=dict)
     quarantined: frozenset[str] = frozenset()
-
-
-def stand(session: Session, known_at: datetime | None) -> Stand:
-    """The newest change at (or at the latest by) the instant."""
-    query = select(Change.number, Change.at).order_by(Change.number.desc()).limit(1)
-    if known_at is not None:
-        query = query.where(Change.at <= known_at)
-    found = session.execute(query).one_or_none()
-    return Stand(*found) if found else Stand(0, None)
 
 
 def known(
@@ -97,14 +79,14 @@ def known(
 def _quarantined(
     session: Session, definition: Definition, members: Sequence[Membership], at: datetime | None
 ) -> frozenset[str]:
-    found = session.scalars(
-        select(QuarantinedReturn.period).where(
-            QuarantinedReturn.feed.in_({half.feed for half in definition.halves}),
-            QuarantinedReturn.organisation.in_([one.code for one in members]),
-            QuarantinedReturn.known(at),
-        )
+    cursor = driver(session).execute(
+        f"""
+        select period from quarantined_return known
+        where feed = any(%(feeds)s) and organisation = any(%(codes)s) and {recorded("known", "%(at)s")}
+        """,  # noqa: S608 - every name is ours
+        {"feeds": [half.feed for half in definition.halves], "codes": [one.code for one in members], "at": at},
     )
-    return frozenset(found)
+    return frozenset(period for (period,) in cursor)
 
 
 def _hidden(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[str, Hidden]:

@@ -33,7 +33,7 @@ _DIGESTS = text("""
 
 def definition_of(session: Session, measure: str, when: Moment = NOW) -> Definition:
     """The live definition of a measure. Raises UnknownMeasure."""
-    found = definitions_of(session, measures=[measure.lower()], when=when)
+    found = definitions_of(session, measures=(measure.lower(),), when=when)
     if not found:
         raise UnknownMeasure(f"no measure is called {measure[:60]!r}")
     return next(iter(found.values()))
@@ -41,9 +41,16 @@ def definition_of(session: Session, measure: str, when: Moment = NOW) -> Definit
 
 def definitions_of(
     session: Session, *, measures: Collection[str] | None = None, programme: str | None = None, when: Moment = NOW
-) -> dict[str, Definition]:
+) -> Mapping[str, Definition]:
     """The live definitions of these measures (None: of all), or of a programme; those that cannot be compiled are not
     among them."""
+    key = ("definitions", None if measures is None else frozenset(measures), programme)
+    return when.found(key, lambda: _definitions_of(session, measures, programme, when))
+
+
+def _definitions_of(
+    session: Session, measures: Collection[str] | None, programme: str | None, when: Moment
+) -> dict[str, Definition]:
     asked = {"measures": None if measures is None else list(measures), "programme": programme, "at": when.at}
     found = {row.id: (row.measure, row.digest) for row in session.execute(_DIGESTS, asked)}
     stale = [number for number, (_, digest) in found.items() if _compiled.get(number, ("", None))[0] != digest]

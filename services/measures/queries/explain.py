@@ -36,7 +36,7 @@ def explain(session: Session, question: Question, period: Period) -> dict[str, A
     item = next((one for one in found.items if one["period"] == period.text), None)
     if item is None:
         raise NoSuchFigure(f"nothing is known of {found.definition.measure} at {found.place.code} in {period}")
-    members = organisations.members(session, found.place, basis=question.basis, when=question.when)
+    members = organisations.members(session, found.place, basis=question.basis, when=found.when)
     sources = cells.sources(session, found.definition.measure, members, period, at=question.known_at)
     source = found.definition.source
     chart = draw_found(session, found, kind=None)

@@ -32,17 +32,18 @@ def funnel_of(
     Without a period it is the newest in which one of them has a figure. Limits are worked out from the figures as the
     caller may see them. Raises NotComparable for a measure without a denominator.
     """
-    definition = definition_of(session, measure, asked.when)
+    now, stand = asked.begin(session)
+    definition = definition_of(session, measure, now)
     if definition.denominator is None:
         message = f"{definition.measure} is a plain count: a funnel compares ratios of different sizes"
         raise NotComparable(message, errors=[{"parameter": "measure", "message": message}])
-    whole = organisations.place(session, within, asked.when) if within is not None else None
-    places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, when=asked.when)
-    members = organisations.members_of(session, places, basis=asked.basis, when=asked.when)
+    whole = organisations.place(session, within, now) if within is not None else None
+    places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, when=now)
+    members = organisations.members_of(session, places, basis=asked.basis, when=now)
     when = period or _newest(
         session, definition, [one.code for each in members.values() for one in each], asked.known_at
     )
-    sight = organisations.sight(session, asked.caller)
+    sight = organisations.sight(session, asked.caller, now)
     rules = {one.code: rules_for(sight, definition, one) for one in places}
     figures = []
     if when is not None:
@@ -61,7 +62,7 @@ def funnel_of(
             if one.grain == when.grain
         ]
     return {
-        **stated(session, asked, [rules[place.code] for place, _, _ in figures]),
+        **stated(stand, asked, [rules[place.code] for place, _, _ in figures]),
         "measure": definition.measure,
         "name": definition.name,
         "definition_version": definition.version,

@@ -24,10 +24,11 @@ def matrix(
 
     One read of the figures and one call of the engine, whatever their number (and a read of strata under control).
     """
-    definitions = definitions_of(session, programme=programme, when=asked.when)
-    places = {one.code: one for one in places_asked(session, asked, organisation=organisation, within=within)}
-    members = organisations.members_of(session, list(places.values()), basis=asked.basis, when=asked.when)
-    sight = organisations.sight(session, asked.caller)
+    when, stand = asked.begin(session)
+    definitions = definitions_of(session, programme=programme, when=when)
+    places = {one.code: one for one in places_asked(session, asked, when, organisation=organisation, within=within)}
+    members = organisations.members_of(session, list(places.values()), basis=asked.basis, when=when)
+    sight = organisations.sight(session, asked.caller, when)
     rules = {
         (place.code, measure): rules_for(sight, one, place)
         for place in places.values()
@@ -36,7 +37,7 @@ def matrix(
     found = by_default_grain(wholes(session, definitions, members, at=asked.known_at), definitions)
     controlled = {code: each for code, each in members.items() if any(rules[code, one] for one in definitions)}
     hidden = forbidden(session, definitions, controlled, at=asked.known_at)
-    steps = step_changes(session, list(places), list(definitions), asked.when)
+    steps = step_changes(session, list(places), list(definitions), when)
     tracks = [
         track(
             one,
@@ -48,7 +49,7 @@ def matrix(
         )
         for one in found
     ]
-    targets = _targets(session, found, places, asked.when)
+    targets = _targets(session, found, places, when)
     tracks = [
         replace(one, target=_level(targets.get((series.place, series.measure)), one))
         for series, one in zip(found, tracks, strict=True)
@@ -58,7 +59,7 @@ def matrix(
         for series, one, verdict in zip(found, tracks, judged(tracks), strict=True)
     ]
     used = [rules[one.place, one.measure] for one in found]
-    return {**stated(session, asked, used), "programme": programme, "items": items}
+    return {**stated(stand, asked, used), "programme": programme, "items": items}
 
 
 def _targets(

@@ -49,6 +49,10 @@ class Membership(NamedTuple):
 
 def place(session: Session, code: str, when: Moment = NOW) -> Place:
     """The organisation that a code or other identifier (a CQC location id) names. Raises UnknownOrganisation."""
+    return when.found(("place", code), lambda: _place(session, code, when))
+
+
+def _place(session: Session, code: str, when: Moment) -> Place:
     found = session.execute(_CURRENT.where(Organisation.code == code.upper())).one_or_none()
     if found is None:
         named = text("exists (select 1 from jsonb_each_text(identifiers) where value = :value)")
@@ -85,17 +89,26 @@ class Sight:
         return self.everything or code in self.codes
 
 
-def sight(session: Session, caller: Principal) -> Sight:
-    """What the caller sees exactly: a national one everything, a member its own and what lies within it."""
+def sight(session: Session, caller: Principal, when: Moment = NOW) -> Sight:
+    """What the caller sees exactly: a national one everything, a member its own and what lies within it.
+
+    That is as the registry has it now, whenever the read is as of.
+    """
     if caller.audience == "national":
         return Sight(everything=True)
     if caller.audience != "member":
         return Sight(everything=False)
     if caller.for_everyone:
         return Sight(everything=True)
-    own = places(session, codes=caller.organisations)
-    inside = members_of(session, own, basis="as_was")
-    return Sight(False, caller.organisations | {one.code for each in inside.values() for one in each})
+    present = NOW if when.at is not None else when
+    codes = present.found(("inside", caller.organisations), lambda: _inside(session, caller.organisations))
+    return Sight(False, caller.organisations | codes)
+
+
+def _inside(session: Session, codes: Iterable[str]) -> frozenset[str]:
+    """What lies, or ever lay, within these."""
+    inside = members_of(session, places(session, codes=codes), basis="as_was")
+    return frozenset(one.code for each in inside.values() for one in each)
 
 
 def places(session: Session, *, codes: Iterable[str], when: Moment = NOW) -> list[Place]:
@@ -109,6 +122,10 @@ def places_of_kind(
     session: Session, kind: str, *, within: Place | None, basis: Basis, when: Moment = NOW
 ) -> list[Place]:
     """Every organisation of that kind, or those that lie (or ever lay, as it was) within another."""
+    return when.found(("kind", kind, within, basis), lambda: _places_of_kind(session, kind, within, basis, when))
+
+
+def _places_of_kind(session: Session, kind: str, within: Place | None, basis: Basis, when: Moment) -> list[Place]:
     query = _COLUMNS.where(Organisation.kind == kind, Organisation.known(when.at)).order_by(Organisation.code)
     if within is not None:
         inside = members(session, within, basis=basis, when=when)
@@ -120,6 +137,17 @@ def members_of(
     session: Session, places: Sequence[Place], *, basis: Basis, when: Moment = NOW
 ) -> dict[str, list[Membership]]:
     """The members of each of these organisations, as `members`, in one read."""
+    own = () if basis == "as_is_now" else (one.code for one in places if not one.is_aggregate)
+    found = {code: [Membership(code, None, None)] for code in own}
+    others = {one.code: one for one in places if one.code not in found}
+
+    def ask(codes: Iterable[str]) -> dict[str, list[Membership]]:
+        return _members_of(session, [others[code] for code in codes], basis, when)
+
+    return found | when.found_of(("members", basis), others, ask)
+
+
+def _members_of(session: Session, places: Sequence[Place], basis: Basis, when: Moment) -> dict[str, list[Membership]]:
     wholes = [one for one in places if one.is_aggregate]
     found = {one.code: [Membership(one.code, None, None)] for one in places if not one.is_aggregate}
     found |= _within(session, wholes, when)
@@ -130,6 +158,10 @@ def members_of(
 
 def ancestors(session: Session, of: Place, when: Moment = NOW) -> list[str]:
     """What the organisation lies within today, nearest first: provider, ICB and collaborative, region, England."""
+    return when.found(("ancestors", of), lambda: _ancestors(session, of, when))
+
+
+def _ancestors(session: Session, of: Place, when: Moment) -> list[str]:
     rows = session.execute(
         text(
             f"""

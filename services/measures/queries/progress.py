@@ -37,12 +37,13 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
 
     Raises UnknownTarget; UnknownOrganisation where the target does not hold.
     """
+    when, stand = asked.begin(session)
     row = session.scalar(select(Target).where(Target.name == target_id, Target.known(asked.known_at)))
     if row is None:
         raise UnknownTarget(f"no target is called {target_id[:60]!r}")
     target = row.target
-    place = organisations.place(session, organisation or str(target.get("scope") or organisations.ENGLAND), asked.when)
-    above = organisations.ancestors(session, place, asked.when)
+    place = organisations.place(session, organisation or str(target.get("scope") or organisations.ENGLAND), when)
+    above = organisations.ancestors(session, place, when)
     if goals.chosen([target | {"status": "active", "id": row.name}], place.code, above) is None:
         raise UnknownTarget(f"the target {row.name} does not hold for {place.code}")
     said = {
@@ -57,7 +58,7 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
     if not row.measure:
         reason = goals.goal(target, (), None)
         nothing = {"definition_version": None, **_UNKNOWN, "status": target.get("status"), "notices": [reason]}
-        return {**stated(session, asked, []), **said, **nothing}
+        return {**stated(stand, asked, []), **said, **nothing}
     question = Question(row.measure, place.code, asked.caller, known_at=asked.known_at, basis=asked.basis)
     found = find(session, question)
     goal = goals.goal(target, found.items, found.definition)
@@ -68,7 +69,7 @@ def progress(session: Session, asked: Asked, target_id: str, *, organisation: st
         **stated_of(found, question),
         **said,
         "unit": found.definition.unit,
-        **_standing(goal, chart, found.items, asked.when.today, target),
+        **_standing(goal, chart, found.items, when.today, target),
         "summary": chart["summary"],
         "notices": [],
     }

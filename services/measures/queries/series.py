@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from services.measures.models import Annotation
 from services.measures.problems import InvalidPeriod
 from services.measures.queries import cells, organisations, targets
+from services.measures.queries.annotations import annotations_of
 from services.measures.queries.definitions import definition_of
-from services.measures.queries.moment import Moment
+from services.measures.queries.moment import Moment, Stand, begin
 from services.measures.queries.organisations import Basis, Place
 from services.measures.rules import definitions, disclosure
 from services.measures.rules.charting import chart as draw
@@ -43,11 +42,6 @@ class Question:
     known_at: datetime | None = None
     basis: Basis = "as_was"
 
-    @property
-    def when(self) -> Moment:
-        """As of when it is asked."""
-        return Moment(self.known_at)
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -58,7 +52,7 @@ class Found:
     items: list[dict[str, Any]]
     dates: list[datetime]
     policy: str | None
-    stand: cells.Stand
+    stand: Stand
     when: Moment
 
 
@@ -73,7 +67,7 @@ def chart(session: Session, question: Question, *, kind: str | None) -> dict[str
     found = find(session, question)
     resource = draw_found(session, found, kind=kind)
     review = found.definition.source.get("review") or {}
-    if review.get("next_review") and str(review["next_review"]) < question.when.today.isoformat():
+    if review.get("next_review") and str(review["next_review"]) < found.when.today.isoformat():
         resource["notices"].append(f"The definition was due for review on {review['next_review']}.")
     if found.policy is not None:
         resource["notices"].append(f"Small numbers are protected by the {found.policy} policy.")
@@ -100,7 +94,7 @@ def find(session: Session, question: Question) -> Found:
     found, known = figures_of(session, question)
     _demand_strata(question, known.figures)
     controlled = found.policy is not None
-    items = _items(found.definition, found.place, known, question, question.when.today, whole_table=controlled)
+    items = _items(found.definition, found.place, known, question, found.when.today, whole_table=controlled)
     if controlled:
         rules = disclosure.policy(found.definition.disclosure)
         items = _controlled(items, found.definition, rules, known.hidden, level=found.place.kind)
@@ -110,12 +104,12 @@ def find(session: Session, question: Question) -> Found:
 
 def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known]:
     """What is known of a question, exactly, and under which policy the caller may see it."""
-    definition = definition_of(session, question.measure, question.when)
-    place = organisations.place(session, question.organisation, question.when)
-    stand = cells.stand(session, question.known_at)
-    members = organisations.members(session, place, basis=question.basis, when=question.when)
+    when, stand = begin(session, question.known_at)
+    definition = definition_of(session, question.measure, when)
+    place = organisations.place(session, question.organisation, when)
+    members = organisations.members(session, place, basis=question.basis, when=when)
     rules = disclosure.policy(definition.disclosure)
-    controlled = not rules.exact and not organisations.sight(session, question.caller).exact(place.code)
+    controlled = not rules.exact and not organisations.sight(session, question.caller, when).exact(place.code)
     known = cells.known(
         session,
         definition,
@@ -124,11 +118,11 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
         first=question.first,
         last=question.last,
         at=question.known_at,
-        today=question.when.today,
+        today=when.today,
         rules=rules if controlled else None,
     )
     policy = rules.name if controlled else None
-    return Found(definition, place, [], [] if controlled else known.dates, policy, stand, question.when), known
+    return Found(definition, place, [], [] if controlled else known.dates, policy, stand, when), known
 
 
 def _items(
@@ -215,13 +209,9 @@ def _controlled(
 
 
 def _annotations(session: Session, found: Found) -> list[dict[str, Any]]:
-    rows = session.execute(
-        select(Annotation.name.label("id"), Annotation.kind, Annotation.on, Annotation.text)
-        .where(Annotation.organisation == found.place.code, Annotation.known(found.when.at))
-        .where(or_(Annotation.measure.is_(None), Annotation.measure == found.definition.measure))
-        .order_by(Annotation.on, Annotation.name)
-    )
-    return [dict(row._mapping) for row in rows]
+    known = annotations_of(session, [found.place.code], found.when)[found.place.code]
+    here = (one for one in known if one.measure in (None, found.definition.measure))
+    return [{"id": one.id, "kind": one.kind, "on": one.on, "text": one.text} for one in here]
 
 
 def stated(found: Found, question: Question) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.measures.queries import organisations
 from services.measures.queries.asking import Asked, places_asked, stated
 from services.measures.queries.cells import known_then
 from services.measures.queries.definitions import definitions_of
+from services.measures.queries.moment import Moment
 from services.measures.queries.organisations import Place
 from services.measures.rules.alarms import afforded
 from services.measures.rules.disclosure import policy
@@ -48,9 +49,10 @@ def signals(
     what was found later, and shows as standing what had not ended then.
     A `budget` of false alarms leaves out the rules that would, on so many charts, tell of more than that by chance.
     """
-    places = places_asked(session, asked, organisation=organisation, within=within)
-    sight = organisations.sight(session, asked.caller)
-    known = definitions_of(session, measures=None if measure is None else [measure.lower()], when=asked.when)
+    when, stand = asked.begin(session)
+    places = places_asked(session, asked, when, organisation=organisation, within=within)
+    sight = organisations.sight(session, asked.caller, when)
+    known = definitions_of(session, measures=None if measure is None else [measure.lower()], when=when)
     open_to_all = [name for name, one in known.items() if policy(one.disclosure).exact]
     query = (
         select(Signal, Organisation.name, Definition.definition["name"].astext)
@@ -63,7 +65,7 @@ def signals(
     if not sight.everything:
         exact = [one.code for one in places if sight.exact(one.code)]
         query = query.where(Signal.organisation.in_(exact) | Signal.small.is_(False) | Signal.measure.in_(open_to_all))
-    alarms = None if budget is None else afforded(_charts(session, places, known, asked), budget)
+    alarms = None if budget is None else afforded(_charts(session, places, known, when), budget)
     if alarms is not None:
         query = query.where(Signal.rule.in_(alarms.rules))
     if after is not None:
@@ -76,20 +78,20 @@ def signals(
     if state is not None:
         query = query.where(over if state == "resolved" else ~over)
     items = [_item(row[0], row[1], row[2], asked) for row in session.execute(query)]
-    return {**stated(session, asked, []), "false_alarms": None if alarms is None else asdict(alarms)}, items
+    return {**stated(stand, asked, []), "false_alarms": None if alarms is None else asdict(alarms)}, items
 
 
-def _charts(session: Session, places: Sequence[Place], measures: Iterable[str], asked: Asked) -> int:
+def _charts(session: Session, places: Sequence[Place], measures: Iterable[str], when: Moment) -> int:
     """How many charts of these organisations and measures are long enough to signal.
 
     An aggregate has one for each measure of which a member has one.
     """
     wholes = [one for one in places if one.is_aggregate]
-    members = organisations.members_of(session, wholes, basis="as_was", when=asked.when)
+    members = organisations.members_of(session, wholes, basis="as_was", when=when)
     own = {one.code for one in places if not one.is_aggregate}
     inside = {one.code for each in members.values() for one in each}
     charts: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for code, measure, grain in _long_enough(session, own | inside, measures, asked.known_at):
+    for code, measure, grain in _long_enough(session, own | inside, measures, when.at):
         charts[code].add((measure, grain))
     together = (set().union(*(charts[one.code] for one in each)) for each in members.values())
     return sum(len(charts[code]) for code in own) + sum(map(len, together))

@@ -18,6 +18,10 @@ _KEPT = ("id", "name", "kind", "due", "direction", "status", "source", "unverifi
 
 def targets_of(session: Session, measures: Sequence[str], when: Moment = NOW) -> dict[str, list[dict[str, Any]]]:
     """Every target of each of these measures, as the registry has it."""
+    return when.found_of("targets", measures, lambda missing: _targets_of(session, missing, when))
+
+
+def _targets_of(session: Session, measures: Sequence[str], when: Moment) -> dict[str, list[dict[str, Any]]]:
     query = select(Target).where(Target.measure.in_(measures), Target.known(when.at)).order_by(Target.name)
     rows = session.execute(query).scalars()
     found: dict[str, list[dict[str, Any]]] = {measure: [] for measure in measures}

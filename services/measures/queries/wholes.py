@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.measures.queries.annotations import annotations_of
 from services.measures.queries.cells import known_then
-from services.measures.queries.moment import NOW, Moment, recorded
+from services.measures.queries.moment import NOW, Moment
 from services.measures.queries.organisations import Membership
 from services.measures.rules import margins
 from services.measures.rules.definitions import Definition
@@ -215,20 +215,12 @@ def track(
 
 def step_changes(
     session: Session, places: Sequence[str], measures: Sequence[str], when: Moment = NOW
-) -> Mapping[tuple[str, str], Any]:
+) -> Mapping[tuple[str, str], Sequence[date]]:
     """The days of the accepted step changes of these organisations' measures."""
-    rows = session.execute(
-        text(
-            f"""
-            select organisation, asked.measure, "on" from annotation
-            join unnest(cast(:measures as text[])) as asked(measure) on coalesce(annotation.measure, asked.measure)
-             = asked.measure
-            where kind = 'step_change' and organisation = any(:places) and {recorded("annotation")}
-            """  # noqa: S608 - the condition is ours
-        ),
-        {"places": list(places), "measures": list(measures), "at": when.at},
-    )
     found: dict[tuple[str, str], list[date]] = defaultdict(list)
-    for row in rows:
-        found[row.organisation, row.measure].append(row.on)
+    for place, known in annotations_of(session, places, when).items():
+        for one in known:
+            if one.kind == "step_change":
+                for measure in measures if one.measure is None else {one.measure}.intersection(measures):
+                    found[place, measure].append(one.on)
     return found
