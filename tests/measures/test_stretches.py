@@ -27,7 +27,7 @@ MONTHLY = Kind("month", 1)
 
 
 def touched(period: str, organisation: str = "RGT") -> Touched:
-    return Touched("births", organisation, Period.parse(period))
+    return Touched("births", organisation, Period.parse(period), "s1")
 
 
 def current(period: str, organisation: str = "RGT", *, rows: int = 10) -> Current:

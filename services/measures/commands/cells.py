@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.measures.commands import aggregates, signals
@@ -24,10 +25,10 @@ ROWS_AT_ONCE = 400_000
 _END_STANDING = """
 update cell set known_to = %s where ctid = any(array(
     select standing.place
-    from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
+    from unnest(%b::text[], %b::date[], %b::date[]) as stretch(organisation, first, last)
     cross join lateral (
         select cell.ctid as place from cell
-        where cell.known_to is null and cell.organisation = stretch.organisation and cell.measure = any(%s)
+        where cell.known_to is null and cell.organisation = stretch.organisation and cell.measure = any(%b)
           and cell.start between stretch.first and stretch.last
         offset 0
     ) as standing
@@ -39,9 +40,10 @@ def recompute_measures(session: Session, measures: Sequence[str]) -> None:
     """Compute every cell of these measures from the current returns, organisation by organisation; end all others."""
     known = book(session)
     chosen = {name: known.definitions[name] for name in measures if name in known.definitions}
+    only = Book(chosen, known.feeds)
     before = latest_change(session)
     for batch in batches(session, {feed for one in chosen.values() for feed in one.feeds}):
-        _recompute(session, batch, Book(chosen, known.feeds))
+        _recompute(session, batch, only)
     driver(session).execute(
         "update cell set known_to = %s where known_to is null and measure = any(%s) and change <= %s",
         (now(), list(measures), before),
@@ -51,7 +53,13 @@ def recompute_measures(session: Session, measures: Sequence[str]) -> None:
 def batches(session: Session, feeds: Iterable[str], *, since: date | None = None) -> Iterator[list[Touched]]:
     """The current returns of these feeds (that end on `since` or later), some organisations at a time."""
     query = (
-        select(ReturnVersion.feed, ReturnVersion.organisation, ReturnVersion.period, ReturnVersion.row_count)
+        select(
+            ReturnVersion.feed,
+            ReturnVersion.organisation,
+            ReturnVersion.period,
+            ReturnVersion.submission_id,
+            ReturnVersion.row_count,
+        )
         .where(ReturnVersion.replaced_at.is_(None), ReturnVersion.applied_at.is_not(None))
         .where(ReturnVersion.feed.in_(set(feeds)))
         .order_by(ReturnVersion.organisation)
@@ -62,7 +70,7 @@ def batches(session: Session, feeds: Iterable[str], *, since: date | None = None
     batch: list[Touched] = []
     size = 0
     for number, one in enumerate(current):
-        batch.append(Touched(one.feed, one.organisation, Period.parse(one.period)))
+        batch.append(Touched(one.feed, one.organisation, Period.parse(one.period), one.submission_id))
         size += one.row_count
         last = number + 1 == len(current)
         if last or (size > ROWS_AT_ONCE and current[number + 1].organisation != one.organisation):
@@ -77,47 +85,51 @@ def recompute(session: Session, touched: Sequence[Touched]) -> int | None:
 
 def _recompute(session: Session, touched: Sequence[Touched], known: Book) -> int:
     instant = now()
-    change = session.execute(insert(Change).values(at=instant).returning(Change.number)).scalar_one()
-    moved: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    change = _next_change(session, instant)
+    moved: dict[str, _Moved] = defaultdict(_Moved)
     for cells, measures_computed, stretches in computed(session, touched, known):
         _replace(session, cells, measures_computed, stretches, change=change, instant=instant)
         for one in cells:
-            measures, periods = moved[one.organisation]
-            measures.add(one.measure)
-            periods.add(one.period)
-    measures_moved = {measure for measures, _ in moved.values() for measure in measures}
-    signals.judge(
-        session,
-        known.definitions,
-        measures_moved,
-        {one.organisation for one in touched},
-        change=change,
-        instant=instant,
-    )
-    aggregates.note_moved(
-        session, {organisation: measures for organisation, (measures, _) in moved.items() if measures}
-    )
-    submissions: dict[str, set[str]] = defaultdict(set)
-    for organisation, submission in _submissions(session, touched):
-        submissions[organisation].add(submission)
-    for organisation in {one.organisation for one in touched}:
-        moved[organisation][1].update(one.period.text for one in touched if one.organisation == organisation)
+            figures = moved[one.organisation]
+            figures.measures.add(one.measure)
+            figures.periods.add(one.period)
+    aggregates.note_moved(session, {place: one.measures for place, one in moved.items() if one.measures})
+    for given in touched:
+        moved[given.organisation].periods.add(given.period.text)
+        moved[given.organisation].submissions.add(given.submission)
+    measures_moved = {measure for one in moved.values() for measure in one.measures}
+    signals.judge(session, known.definitions, measures_moved, moved, change=change, instant=instant)
     publish(
         session,
         [
             CellsChanged(
                 organisation=organisation,
-                measures=sorted(measures),
-                periods=sorted(periods),
-                submissions=sorted(submissions[organisation]),
+                measures=sorted(one.measures),
+                periods=sorted(one.periods),
+                submissions=sorted(one.submissions),
                 data_version=change,
                 changed_at=instant,
             )
-            for organisation, (measures, periods) in sorted(moved.items())
+            for organisation, one in sorted(moved.items())
         ],
         source="measures",
     )
     return change
+
+
+@dataclass(slots=True)
+class _Moved:
+    """What moved of one organisation, and the submissions that moved it."""
+
+    measures: set[str] = field(default_factory=set)
+    periods: set[str] = field(default_factory=set)
+    submissions: set[str] = field(default_factory=set)
+
+
+def _next_change(session: Session, instant: datetime) -> int:
+    """The number of a new data version."""
+    (number,) = driver(session).execute("insert into change (at) values (%s) returning number", (instant,))
+    return int(number[0])
 
 
 def _replace(
@@ -133,24 +145,6 @@ def _replace(
     cursor.execute(_END_STANDING, (instant, *map(list, zip(*stretches, strict=True)), list(measures)))
     with cursor.copy(f"COPY cell ({', '.join(COLUMNS)}, known_from, change) FROM STDIN") as copy:
         copy.write(lines(cells, instant.isoformat(), change))
-
-
-def _submissions(session: Session, touched: Sequence[Touched]) -> Iterator[tuple[str, str]]:
-    """The organisations of these returns, each with a submission by which one of them stands as it does."""
-    feeds, organisations, periods = zip(*touched, strict=True)
-    yield from driver(session).execute(
-        """
-        select touched.organisation, stands.submission_id
-        from unnest(%s::text[], %s::text[], %s::text[]) as touched(feed, organisation, period)
-        cross join lateral (
-            select submission_id from return_version
-            where feed = touched.feed and organisation = touched.organisation and period = touched.period
-              and replaced_at is null and applied_at is not null
-            offset 0
-        ) as stands
-        """,
-        (list(feeds), list(organisations), [one.text for one in periods]),
-    )
 
 
 def latest_change(session: Session) -> int:

@@ -131,10 +131,13 @@ def _cells(
     computed = _joined(tables)
     if computed is not None and rolling > 1:
         computed = rolled(computed, [(one.measure, one.organisation, one.period) for one in nil], rolling)
+    inside = _Inside(stretches)
     for kind, table in (("rows", computed), ("counted", counted)):
         if table is None:
             continue
         for measure, organisation, period, strata, numerator, denominator, dates in _grouped(table).iter_rows():
+            if not inside(organisation, period):
+                continue
             if kind == "counted":
                 behind = sources.counted(organisation, period)
             else:
@@ -149,9 +152,9 @@ def _cells(
                 )  # fmt: skip
                 cells[measure, organisation, period] = (behind.received, figure)
     for one in nil:
-        cells.setdefault((one.measure, one.organisation, one.period), (LONG_AGO, one))
-    inside = _Inside(stretches)
-    return [figure for _, figure in cells.values() if inside(figure)]
+        if inside(one.organisation, one.period):
+            cells.setdefault((one.measure, one.organisation, one.period), (LONG_AGO, one))
+    return [figure for _, figure in cells.values()]
 
 
 class _Behind(NamedTuple):
@@ -202,15 +205,21 @@ def _covering(period: Period, grain: Grain) -> Iterator[str]:
 
 
 class _Inside:
-    """Whether a figure lies in the stretches that are computed anew."""
+    """Whether a period begins in the stretches of an organisation that are computed anew."""
 
     def __init__(self, stretches: Iterable[Stretch]) -> None:
-        self._by_organisation: dict[str, list[Stretch]] = defaultdict(list)
+        self._of_organisation: dict[str, list[Stretch]] = defaultdict(list)
+        self._told: dict[tuple[str, str], bool] = {}
         for one in stretches:
-            self._by_organisation[one.organisation].append(one)
+            self._of_organisation[one.organisation].append(one)
 
-    def __call__(self, figure: Figures) -> bool:
-        return any(one.start <= figure.start <= one.end for one in self._by_organisation[figure.organisation])
+    def __call__(self, organisation: str, period: str) -> bool:
+        told = self._told.get((organisation, period))
+        if told is None:
+            day = Period.parse(period).start
+            told = any(one.start <= day <= one.end for one in self._of_organisation[organisation])
+            self._told[organisation, period] = told
+        return told
 
 
 def _frames(
@@ -230,7 +239,7 @@ def _frames(
 
 def _frame(session: Session, members: Sequence[Current], feed: Feed, group: _Group) -> pl.DataFrame | None:
     """The rows of these returns of one feed; None if nothing is kept of them."""
-    query = "select version_id, content_type, rows from return_part where version_id = any(%s) order by version_id"
+    query = "select version_id, content_type, rows from return_part where version_id = any(%b) order by version_id"
     found = driver(session).execute(query, ([one.id for one in members],), binary=True).fetchall()
     if not found:
         return None

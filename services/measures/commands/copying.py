@@ -1,7 +1,7 @@
 """Figures as lines of COPY: written here because a driver that looks at every value costs more than computing them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 
 from services.measures.commands.computing import Figures
@@ -17,17 +17,17 @@ NULL = "\\N"
 
 def lines(cells: Iterable[Figures], *more: object) -> str:
     """The cells in PostgreSQL's text format, each with COLUMNS and then `more`, which is the same for all."""
-    rest = "\t".join(["", *(str(one).translate(_IN_A_LINE) for one in more)]) + "\n"
+    rest = "\t".join(["", *(_text(str(one)) for one in more)]) + "\n"
     return "".join(_line(one) + rest for one in cells)
 
 
 def _line(one: Figures) -> str:
     return "\t".join((
-        one.measure.translate(_IN_A_LINE),
-        one.organisation.translate(_IN_A_LINE),
+        _text(one.measure),
+        _text(one.organisation),
         one.period,
-        one.start.isoformat(),
-        one.definition_version.translate(_IN_A_LINE),
+        _day(one.start),
+        _text(one.definition_version),
         _texts(tuple(one.strata)),
         _numbers(one.numerator),
         _numbers(one.denominator),
@@ -40,6 +40,16 @@ def _line(one: Figures) -> str:
     ))  # fmt: skip
 
 
+@lru_cache(maxsize=5_000)  # the same few measures, organisations and versions are written again and again
+def _text(value: str) -> str:
+    return value.translate(_IN_A_LINE)
+
+
+@lru_cache(maxsize=5_000)
+def _day(day: date) -> str:
+    return day.isoformat()
+
+
 @lru_cache(maxsize=5_000)  # the strata of a measure are much the same everywhere
 def _texts(values: tuple[str, ...]) -> str:
     elements = ",".join(f'"{one.translate(_IN_AN_ARRAY)}"' for one in values)
@@ -47,7 +57,7 @@ def _texts(values: tuple[str, ...]) -> str:
 
 
 def _numbers(values: Sequence[float | None]) -> str:
-    return f"{{{','.join('NULL' if one is None else repr(one) for one in values)}}}"
+    return "{" + ",".join(["NULL" if one is None else repr(one) for one in values]) + "}"
 
 
 def _instants(values: Sequence[datetime]) -> str:

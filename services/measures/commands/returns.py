@@ -1,6 +1,6 @@
 """Applying returns: the newest whole version of each return becomes current, and its figures are recomputed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,11 @@ _VERSION = (
     "id", "feed", "organisation", "period", "start", "end", "sequence", "version", "submission_id", "kind", "status",
     "row_count", "received_at", "parts",
 )  # fmt: skip
+_VERSION_TYPES = (
+    "%b::text[], %b::text[], %b::text[], %b::text[], %b::date[], %b::date[], %b::int[], %b::int[], %b::text[], "
+    "%b::text[], %b::text[], %b::int[], %b::timestamptz[], %b::int[]"
+)
+_BYTES_AT_ONCE = 1_000_000
 
 
 class _Adopted(NamedTuple):
@@ -24,7 +29,7 @@ class _Adopted(NamedTuple):
     feed: str
     organisation: str
     period: str
-    sequence: int
+    submission: str
     before: str | None
 
 
@@ -38,7 +43,9 @@ def make_current(session: Session, events: Sequence[ReturnPublished]) -> int | N
     _keep(session, events)
     adopted = _adopt(session, sorted({_key(event) for event in events}))
     _no_longer_quarantined(session, adopted)
-    return recompute(session, [Touched(one.feed, one.organisation, Period.parse(one.period)) for one in adopted])
+    return recompute(
+        session, [Touched(one.feed, one.organisation, Period.parse(one.period), one.submission) for one in adopted]
+    )
 
 
 def note_quarantined(session: Session, events: Sequence[SubmissionCompleted]) -> None:
@@ -86,7 +93,7 @@ def _no_longer_quarantined(session: Session, adopted: Sequence[_Adopted]) -> Non
     driver(session).execute(
         """
         update quarantined_return set superseded_at = now()
-        from unnest(%s::text[], %s::text[], %s::text[]) as came(feed, organisation, period)
+        from unnest(%b::text[], %b::text[], %b::text[]) as came(feed, organisation, period)
         where quarantined_return.feed = came.feed and quarantined_return.organisation = came.organisation
           and quarantined_return.period = came.period and superseded_at is null
         """,
@@ -95,25 +102,31 @@ def _no_longer_quarantined(session: Session, adopted: Sequence[_Adopted]) -> Non
 
 
 def _keep(session: Session, events: Sequence[ReturnPublished]) -> None:
-    cursor = driver(session).cursor()
-    cursor.execute(
-        "create temporary table if not exists incoming_version (like return_version) on commit delete rows;"
-        "create temporary table if not exists incoming_part (like return_part including storage) on commit delete rows"
-    )
     columns = ", ".join(f'"{name}"' for name in _VERSION)
-    with cursor.copy(f"COPY incoming_version ({columns}) FROM STDIN") as copy:
-        for event in events:
-            copy.write_row(_version_row(event))
-    with cursor.copy("COPY incoming_part (version_id, part, content_type, rows) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(["text", "int4", "text", "bytea"])
-        for event in events:
-            copy.write_row((_key(event), event.part, event.content_type, event.rows))
-    cursor.execute(
-        f"insert into return_version ({columns}) select {columns} from incoming_version "  # noqa: S608 - our names
-        "on conflict do nothing"
+    versions = {_key(event): _version_row(event) for event in events}
+    driver(session).execute(
+        f"insert into return_version ({columns}) select * from unnest({_VERSION_TYPES}) on conflict do nothing",  # noqa: S608 - our names
+        tuple(map(list, zip(*versions.values(), strict=True))),
     )
-    cursor.execute("insert into return_part select * from incoming_part on conflict do nothing")
-    cursor.execute("delete from incoming_version; delete from incoming_part")
+    for some in _slices(events):
+        driver(session).execute(
+            "insert into return_part select * from unnest(%b::text[], %b::int[], %b::text[], %b::bytea[])"
+            " on conflict do nothing",
+            tuple(map(list, zip(*((_key(one), one.part, one.content_type, one.rows) for one in some), strict=True))),
+        )
+
+
+def _slices(events: Iterable[ReturnPublished]) -> Iterator[list[ReturnPublished]]:
+    """The events, as many at a time as the connection takes without keeping a large buffer ever after."""
+    some: list[ReturnPublished] = []
+    size = 0
+    for one in events:
+        if some and size + len(one.rows) > _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += len(one.rows)
+    yield some
 
 
 def _key(event: ReturnPublished) -> str:
@@ -130,11 +143,11 @@ def _version_row(event: ReturnPublished) -> tuple[Any, ...]:
 
 
 _NEWEST = """
-    select newest.*, stands.id as before
+    select newest.id, newest.feed, newest.organisation, newest.period, newest.submission_id, stands.id as before
     from (
-        select distinct on (feed, organisation, period) id, feed, organisation, period, sequence
+        select distinct on (feed, organisation, period) id, feed, organisation, period, submission_id, sequence
         from return_version incoming
-        where id = any(%s) and applied_at is null
+        where id = any(%b) and applied_at is null
           and parts = (select count(*) from return_part where version_id = incoming.id)
         order by feed, organisation, period, sequence desc
     ) as newest
@@ -153,8 +166,9 @@ def _adopt(session: Session, ids: list[str]) -> Sequence[_Adopted]:
     cursor, instant = driver(session).cursor(), now()
     adopted = [_Adopted(*row) for row in cursor.execute(_NEWEST, (ids,))]
     replaced = [one.before for one in adopted if one.before is not None]
-    cursor.execute("update return_version set replaced_at = %s where id = any(%s)", (instant, replaced))
-    cursor.execute(
-        "update return_version set applied_at = %s where id = any(%s)", (instant, [one.id for one in adopted])
-    )
+    if replaced:
+        cursor.execute("update return_version set replaced_at = %s where id = any(%b)", (instant, replaced))
+    if adopted:
+        current = [one.id for one in adopted]
+        cursor.execute("update return_version set applied_at = %s where id = any(%b)", (instant, current))
     return adopted

@@ -8,15 +8,15 @@ minimum, which have no value.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.measures.models import Signal
-from services.measures.queries.organisations import Membership, places
+from services.measures.queries.organisations import AGGREGATES, Membership
 from services.measures.queries.wholes import Series, by_default_grain, step_changes, track, wholes
 from services.measures.rules.definitions import Definition
 from services.measures.rules.disclosure import policy
@@ -40,6 +40,17 @@ class Found(NamedTuple):
     small: bool
 
 
+class Standing(NamedTuple):
+    """A signal that stands."""
+
+    id: int
+    organisation: str
+    measure: str
+    period: str
+    variation: str
+    small: bool
+
+
 def judge(
     session: Session,
     definitions: Mapping[str, Definition],
@@ -53,8 +64,7 @@ def judge(
 
     Aggregates among them have no figures of their own, and are left alone.
     """
-    aggregates = {one.code for one in places(session, codes=organisations) if one.is_aggregate}
-    own = set(organisations) - aggregates
+    own = set(organisations) - _aggregates(session, organisations)
     _take_turns(session, own)
     remaining = iter(sorted(own))
     while block := list(islice(remaining, ORGANISATIONS_AT_ONCE)):
@@ -65,28 +75,38 @@ def judge(
         keep(session, {key: one for key, one in standing.items() if key[1] in known}, found, change, instant)
 
 
+def _aggregates(session: Session, codes: Collection[str]) -> set[str]:
+    found = driver(session).execute(
+        "select code from organisation where superseded_at is null and code = any(%b) and kind = any(%b)",
+        (list(codes), list(AGGREGATES)),
+    )
+    return {code for (code,) in found}
+
+
 def _take_turns(session: Session, organisations: Collection[str]) -> None:
     """Wait until no other worker is judging these: each must see the figures that the other has brought.
 
     To the end of the transaction. A lock is shared by many organisations, for there can be only so many.
     """
     turns = sorted({crc32(code.encode()) % _TURNS for code in organisations})
-    driver(session).execute("select pg_advisory_xact_lock(%s, turn) from unnest(%s::int[]) as turn", (_LOCK, turns))
+    driver(session).execute("select pg_advisory_xact_lock(%s, turn) from unnest(%b::int[]) as turn", (_LOCK, turns))
 
 
-def signals_of(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Any]:
+def signals_of(session: Session, places: Sequence[str]) -> dict[tuple[str, str], Standing]:
     """The signals that stand at these organisations, by organisation and measure."""
-    rows = session.execute(
-        select(Signal.id, Signal.organisation, Signal.measure, Signal.period, Signal.variation, Signal.small).where(
-            Signal.resolved_at.is_(None), Signal.organisation.in_(places)
-        )
+    rows = driver(session).execute(
+        """
+        select id, organisation, measure, period, variation, small from signal
+        where resolved_at is null and organisation = any(%b)
+        """,
+        (list(places),),
     )
-    return {(one.organisation, one.measure): one for one in rows}
+    return {(one.organisation, one.measure): one for one in map(Standing._make, rows)}
 
 
 def keep(
     session: Session,
-    standing: Mapping[tuple[str, str], Any],
+    standing: Mapping[tuple[str, str], Standing],
     found: Mapping[tuple[str, str], Found],
     change: int,
     instant: datetime,
@@ -131,9 +151,9 @@ def _beyond_trial(session: Session, measures: Iterable[str], codes: Sequence[str
     """
     found = driver(session).execute(
         """
-        select code from unnest(%s::text[]) as one(code)
+        select code from unnest(%b::text[]) as one(code)
         where exists (
-            select from unnest(%s::text[]) as asked(measure)
+            select from unnest(%b::text[]) as asked(measure)
             where exists (
                 select from cell where organisation = one.code and measure = asked.measure and known_to is null
                 offset %s
@@ -159,7 +179,7 @@ def _small(one: Series, definitions: Mapping[str, Definition]) -> bool:
 
 
 def _resolved(
-    ended: Iterable[Any], begun: Collection[tuple[str, str]], change: int, instant: datetime
+    ended: Iterable[Standing], begun: Collection[tuple[str, str]], change: int, instant: datetime
 ) -> Iterator[SignalDetected]:
     """Signals that are over; of one that became another only the new one is told."""
     for one in ended:

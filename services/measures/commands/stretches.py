@@ -18,11 +18,12 @@ from shared.db import driver
 
 
 class Touched(NamedTuple):
-    """A return that changed."""
+    """A return that changed, and the submission by which it is as it is."""
 
     feed: str
     organisation: str
     period: Period
+    submission: str
 
 
 class Stretch(NamedTuple):
@@ -75,8 +76,8 @@ def current_returns(session: Session, feeds: Collection[str], stretches: Sequenc
     cursor = driver(session).execute(
         """
         select distinct v.id, v.feed, v.organisation, v.period, v.kind, v.status, v.received_at, v.row_count
-        from unnest(%s::text[], %s::date[], %s::date[]) as stretch(organisation, first, last)
-        cross join unnest(%s::text[]) as asked(feed)
+        from unnest(%b::text[], %b::date[], %b::date[]) as stretch(organisation, first, last)
+        cross join unnest(%b::text[]) as asked(feed)
         cross join lateral (  -- found by the index, whatever is believed of how much the table holds
             select * from return_version
             where feed = asked.feed and organisation = stretch.organisation
