@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy import accounts, migrate, secrets, topics
+from deploy import accounts, memory, migrate, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.issuers import check_issuers
 from deploy.kafka import broker
@@ -72,6 +72,7 @@ def api(
     with _last_words():
         serve = create_app(service, environment)
         proxies = environment.proxy_networks.split()
+        memory.settle()
         Serving(configuration(serve, host=host, port=port, protocol=protocol(service), proxies=proxies)).run()
 
 
@@ -86,6 +87,7 @@ def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKE
         one.heartbeat = environment.heartbeat
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: one.stop())
+        memory.settle()
         one.run()
         one.close()
 
