@@ -28,8 +28,7 @@ Hidden = dict[str, set[str]]
 class Known:
     """The figures found: of which grain, in which periods there was a nil return, the instants of dated events.
 
-    `quarantined` are the periods of which an organisation sent rows and nothing stood. `hidden` are, by period, the
-    strata of an aggregate that its members' figures forbid under a policy of disclosure.
+    `hidden` are, by period, the strata of an aggregate that its members' figures forbid under a policy of disclosure.
     """
 
     figures: list[Figure]
@@ -39,7 +38,6 @@ class Known:
     first: Period | None
     last: Period | None
     hidden: dict[str, Hidden] = field(default_factory=dict)
-    quarantined: frozenset[str] = frozenset()
 
 
 def known(
@@ -62,23 +60,23 @@ def known(
     rows = _rows(session, definition.measure, members, first=first, last=last, at=at)
     grain = _grain(rows, definition, first or last)
     rows = [row for row in rows if row.grain == grain]
-    periods = sorted({Period.parse(row.period) for row in rows})
+    periods = {row.start: row.period for row in rows}
     figures = _together(session, definition, members, rows, at, today) if aggregate else _own(rows)
     return Known(
         figures=figures,
         nil=frozenset(row.period for row in rows if row.kind == "nil") if not aggregate else frozenset(),
         dates=sorted(when for row in rows for when in row.dates or ()),
         grain=grain,
-        first=first or (periods[0] if periods else None),
-        last=last or (periods[-1] if periods else None),
-        quarantined=frozenset() if aggregate else _quarantined(session, definition, members, at),
+        first=first or (Period.parse(periods[min(periods)]) if periods else None),
+        last=last or (Period.parse(periods[max(periods)]) if periods else None),
         hidden=_hidden(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
     )
 
 
-def _quarantined(
+def quarantined(
     session: Session, definition: Definition, members: Sequence[Membership], at: datetime | None
 ) -> frozenset[str]:
+    """The periods of which one of these sent rows for the measure and nothing stood."""
     cursor = driver(session).execute(
         f"""
         select period from quarantined_return known
@@ -169,7 +167,7 @@ def _rows(
         },
         binary=True,
     )
-    return [_Row(*row) for row in cursor]
+    return [_Row._make(row) for row in cursor.fetchall()]
 
 
 def _grain(rows: Sequence[_Row], definition: Definition, asked: Period | None) -> Grain:

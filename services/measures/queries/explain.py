@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.measures.models import ReturnVersion
 from services.measures.problems import NoSuchFigure
-from services.measures.queries import cells, organisations
+from services.measures.queries import cells
 from services.measures.queries.series import Question, draw_found, find, stated
 from services.measures.rules import disclosure
 from services.measures.rules.formula import formula, half
@@ -36,8 +36,7 @@ def explain(session: Session, question: Question, period: Period) -> dict[str, A
     item = next((one for one in found.items if one["period"] == period.text), None)
     if item is None:
         raise NoSuchFigure(f"nothing is known of {found.definition.measure} at {found.place.code} in {period}")
-    members = organisations.members(session, found.place, basis=question.basis, when=found.when)
-    sources = cells.sources(session, found.definition.measure, members, period, at=question.known_at)
+    sources = cells.sources(session, found.definition.measure, found.members, period, at=question.known_at)
     source = found.definition.source
     chart = draw_found(session, found, kind=None)
     point: dict[str, Any] = next((one for one in chart["points"] if one["period"] == period.text), {})

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from sqlalchemy.orm import Session
 
 from services.measures.problems import InvalidPeriod
@@ -62,7 +63,7 @@ def _items(found: Found, figures: Sequence[Figure], first: Period) -> list[dict[
     for one in figures:
         if one.period in whole:
             before = sums.get(one.stratum, Figure(period=first.text, stratum=one.stratum))
-            sums[one.stratum] = replace(
+            sums[one.stratum] = msgspec.structs.replace(
                 before,
                 numerator=_plus(before.numerator, one.numerator),
                 denominator=_plus(before.denominator, one.denominator),

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from services.measures.queries import cells, organisations, targets
 from services.measures.queries.annotations import annotations_of
 from services.measures.queries.definitions import definition_of
 from services.measures.queries.moment import Moment, Stand, begin
-from services.measures.queries.organisations import Basis, Place
+from services.measures.queries.organisations import Basis, Membership, Place
 from services.measures.rules import definitions, disclosure
 from services.measures.rules.charting import chart as draw
 from services.measures.rules.lateness import absent
@@ -26,6 +26,7 @@ from shared.principal import Principal
 from shared.problems import InvalidRequest
 
 MOST_PERIODS = 3700
+_NIL: ReturnState = "nil"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Found:
 
     definition: definitions.Definition
     place: Place
+    members: Sequence[Membership]
     items: list[dict[str, Any]]
     dates: list[datetime]
     policy: str | None
@@ -94,7 +96,7 @@ def find(session: Session, question: Question) -> Found:
     found, known = figures_of(session, question)
     _demand_strata(question, known.figures)
     controlled = found.policy is not None
-    items = _items(found.definition, found.place, known, question, found.when.today, whole_table=controlled)
+    items = _items(session, found, known, question)
     if controlled:
         rules = disclosure.policy(found.definition.disclosure)
         items = _controlled(items, found.definition, rules, known.hidden, level=found.place.kind)
@@ -122,18 +124,11 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
         rules=rules if controlled else None,
     )
     policy = rules.name if controlled else None
-    return Found(definition, place, [], [] if controlled else known.dates, policy, stand, when), known
+    return Found(definition, place, members, [], [] if controlled else known.dates, policy, stand, when), known
 
 
-def _items(
-    definition: definitions.Definition,
-    place: Place,
-    known: cells.Known,
-    question: Question,
-    today: date,
-    *,
-    whole_table: bool,
-) -> list[dict[str, Any]]:
+def _items(session: Session, found: Found, known: cells.Known, question: Question) -> list[dict[str, Any]]:
+    """The items of all strata that are needed: under disclosure control of the whole table."""
     if known.first is None or known.last is None:
         return []
     if known.last.start < known.first.start:
@@ -142,15 +137,25 @@ def _items(
     if (known.last.end - known.first.start).days > MOST_PERIODS * 366 / 12:
         message = "the range is longer than this service answers at once: ask for less"
         raise InvalidPeriod(message, errors=[{"parameter": "from", "message": message}])
-    states: dict[str, ReturnState] = dict.fromkeys(known.nil, "nil")
     there = {figure.period for figure in known.figures}
-    states |= {
-        one.text: "quarantined" if one.text in known.quarantined else absent(one, definition.window, today=today)
-        for one in known.first.until(known.last)
-        if one.text not in there
+    gaps = [one for one in known.first.until(known.last) if one.text not in there]
+    states = dict.fromkeys(known.nil, _NIL) | _states(session, found, gaps)
+    strata = sorted({WHOLE, *(_strata if found.policy is None else _beside)(known.figures, question)})
+    return tidy(
+        found.definition, found.place.code, known.figures,
+        first=known.first, last=known.last, strata=strata, states=states,
+    )  # fmt: skip
+
+
+def _states(session: Session, found: Found, gaps: Sequence[Period]) -> dict[str, ReturnState]:
+    """How the returns of periods without figures stand; of one organisation some may be in quarantine."""
+    waiting: frozenset[str] = frozenset()
+    if gaps and not found.place.is_aggregate:
+        waiting = cells.quarantined(session, found.definition, found.members, found.when.at)
+    return {
+        one.text: "quarantined" if one.text in waiting else absent(one, found.definition.window, today=found.when.today)
+        for one in gaps
     }
-    strata = sorted({WHOLE, *(_beside if whole_table else _strata)(known.figures, question)})
-    return tidy(definition, place.code, known.figures, first=known.first, last=known.last, strata=strata, states=states)
 
 
 def _strata(figures: Sequence[Any], question: Question) -> list[str]:

@@ -1,9 +1,9 @@
 """The tidy items of a series: one for every period of an unbroken run, each with a status that says what it is."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from services.measures.rules.definitions import Definition
@@ -13,8 +13,7 @@ from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import Period
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Figure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one organisation's measure in one period and stratum.
 
     `failed` says which quality gates it fails; `completeness` the share of what was expected that is in it (1 for one

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Literal, get_args
 
+import msgspec
+
 Status = Literal[
     "value",
     "zero",
@@ -36,8 +38,7 @@ SHOWN: frozenset[Status] = frozenset({"value", "zero", "rounded"})
 """The statuses that come with a value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True, gc=False):
     """What is known of one cell, before disclosure control.
 
     `ratio` says whether the measure has a denominator; `passed` whether the return passed the measure's quality gates.

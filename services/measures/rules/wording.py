@@ -1,6 +1,7 @@
 """Figures, periods and verdicts in plain English."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise, takewhile
 from typing import Any
 
@@ -71,6 +72,7 @@ def _unit(definition: Definition) -> str:
     return f"per {definition.multiplier:,.0f}" if definition.multiplier > 1 and definition.unit != "percent" else ""
 
 
+@lru_cache(maxsize=5_000)  # every chart names the same few hundred
 def period_name(text: str) -> str:
     """The period as people say it: `September 2026`, `week 41 of 2026`, `July to September 2026`."""
     period = Period.parse(text)
