@@ -46,6 +46,10 @@ class Membership(NamedTuple):
     start: date | None
     end: date | None
 
+    def holds(self, day: date) -> bool:
+        """Whether it was a member on the day."""
+        return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
+
 
 def place(session: Session, code: str, when: Moment = NOW) -> Place:
     """The organisation that a code or other identifier (a CQC location id) names. Raises UnknownOrganisation."""
@@ -238,12 +242,9 @@ def _merged(found: Iterable[Membership]) -> list[Membership]:
 
 
 def _as_now(session: Session, found: Sequence[Membership], when: Moment) -> list[Membership]:
-    present = {one.code for one in found if _open(one, when.today)}
+    today = when.today
+    present = {one.code for one in found if one.holds(today)}
     return [Membership(code, None, None) for code in sorted(present | _predecessors(session, present, when))]
-
-
-def _open(one: Membership, today: date) -> bool:
-    return (one.start is None or one.start <= today) and (one.end is None or today < one.end)
 
 
 def _predecessors(session: Session, codes: set[str], when: Moment) -> set[str]:

@@ -50,7 +50,29 @@ def wholes(
     """The figures of these measures for each organisation of `members`, as the sums over its members.
 
     Only figures with both halves are added; a nil return adds nothing. One series for each grain there is.
+    What is asked for by itself too is read once, and added here.
     """
+    alone = {place for place, each in members.items() if [*each] == [Membership(place, None, None)]}
+    added = {place: each for place, each in members.items()
+             if place not in alone and alone.issuperset(one.code for one in each)}  # fmt: skip
+    read = {place: each for place, each in members.items() if place not in added}
+    parts: dict[str, list[Series]] = defaultdict(list)
+    for one in _read(session, definitions, read, first=first, last=last, at=at):
+        parts[one.place].append(one)
+        yield one
+    for place, each in added.items():
+        yield from _added(place, each, parts)
+
+
+def _read(
+    session: Session,
+    definitions: Mapping[str, Definition],
+    members: Mapping[str, Sequence[Membership]],
+    *,
+    first: Period | None,
+    last: Period | None,
+    at: datetime | None,
+) -> Iterator[Series]:
     listed = [(place, *one) for place, each in members.items() for one in each]
     if not listed or not definitions:
         return
@@ -66,8 +88,40 @@ def wholes(
         },
         binary=True,
     )  # fmt: skip
-    for row in cursor:
-        yield Series(*row)
+    yield from map(Series._make, cursor.fetchall())
+
+
+def _added(place: str, members: Sequence[Membership], parts: Mapping[str, Sequence[Series]]) -> Iterator[Series]:
+    """The series of a place, of the series of its members while they lay within it."""
+    sums: dict[tuple[str, Grain], dict[str, _Sum]] = defaultdict(dict)
+    for member in members:
+        for part in parts.get(member.code, ()):
+            here = sums[part.measure, part.grain]
+            figures = zip(part.periods, part.numerators, part.denominators, part.provisional, strict=True)
+            for period, numerator, denominator, provisional in figures:
+                if member.holds(Period.parse(period).start):
+                    one = here.get(period)
+                    here[period] = (
+                        (numerator, denominator, provisional, 1)
+                        if one is None
+                        else (_plus(one[0], numerator), _plus(one[1], denominator), one[2] or provisional, one[3] + 1)
+                    )
+    for (measure, grain), found in sums.items():
+        if found:
+            ordered = sorted(found.items(), key=lambda one: Period.parse(one[0]).start)
+            numerators, denominators, provisional_, senders = zip(*(figure for _, figure in ordered), strict=True)
+            yield Series(
+                place, measure, grain, [period for period, _ in ordered],
+                [*numerators], [*denominators], [*provisional_], [*senders],
+            )  # fmt: skip
+
+
+_Sum = tuple[float | None, float | None, bool, int]
+"""Numerator and denominator of several senders together, whether any is provisional, and how many they are."""
+
+
+def _plus(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else one + other
 
 
 # Laterally, so that each list of figures is found by the index, whatever is believed of how much the table holds.
