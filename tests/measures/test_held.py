@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event as events
 from sqlalchemy import text
 
-from services.measures.queries.definitions import definition_of
+from services.measures.problems import UnknownMeasure, UnknownOrganisation
+from services.measures.queries.definitions import definition_of, definitions_of
 from services.measures.queries.held import Held, held
 from services.measures.queries.moment import AT_ONCE, NOW, Moment, begin
 from services.measures.queries.organisations import members_of, place, sight
@@ -293,6 +294,20 @@ def test_only_what_is_missing_is_asked_for_and_the_order_is_kept() -> None:
 
     assert list(moment.found_of("letters", ["a", "b", "c"], ask).items()) == [("a", "A"), ("b", "B"), ("c", "C")]
     assert asked == [["b"], ["a", "c"]]
+
+
+def test_of_names_that_nobody_knows_nothing_is_held(measures: Measures) -> None:
+    with measures.database.session() as session:
+        when, _ = begin(session, None)
+        assert when.held is not None
+        for name in ("nobody", "knows"):
+            assert not definitions_of(session, programme=name, when=when)
+            with pytest.raises(UnknownMeasure):
+                definition_of(session, name, when)
+            with pytest.raises(UnknownOrganisation):
+                place(session, name, when)
+
+        assert when.held.size == 0
 
 
 def test_the_present_without_anything_held_is_asked_for_each_time() -> None:

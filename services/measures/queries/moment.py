@@ -31,13 +31,17 @@ class Moment:
         return self.held.today if self.held is not None else london_day(self.at or now())
 
     def found(self, key: Hashable, ask: Callable[[], T]) -> T:
-        """The answer of the registry that goes by this key: the one that is held, or else that is asked for now."""
+        """The answer of the registry that goes by this key: the one that is held, or else that is asked for now.
+
+        Nothing is held of what is not there: of names that nobody knows there is no end.
+        """
         if self.held is None:
             return ask()
         answer: T | None = self.held.get(key)
         if answer is None:
             answer = ask()
-            self.held.keep(key, answer)
+            if answer:
+                self.held.keep(key, answer)
         return answer
 
     def found_of(self, kind: Hashable, keys: Iterable[K], ask: Callable[[list[K]], Mapping[K, T]]) -> dict[K, T]:
