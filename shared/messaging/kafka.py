@@ -167,8 +167,8 @@ class KafkaSubscription:
                 max_poll_interval_ms=_QUARTER_HOUR_MS,
                 session_timeout_ms=10_000,
                 fetch_max_wait_ms=50,
-                fetch_max_bytes=16_000_000,
-                max_partition_fetch_bytes=4_000_000,
+                fetch_max_bytes=4_000_000,
+                max_partition_fetch_bytes=2_000_000,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )

@@ -32,8 +32,9 @@ from shared.contracts.periods import Grain, Period
 from shared.db import driver
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-ROWS_TOGETHER = 100_000
-"""So many rows are held in memory at once, unless what must be computed together has more."""
+ROWS_TOGETHER = 50_000
+"""So many rows are held in memory at once, unless what must be computed together has more. Ten times as many are no
+faster."""
 
 
 class Figures(NamedTuple):
