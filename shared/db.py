@@ -64,8 +64,9 @@ class Database:
         self.statement_seconds = statement_seconds
         self.engine: Engine = create_engine(
             url.get_secret_value(),
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            pool_size=2 * pool_size,
+            max_overflow=0,  # what is borrowed beyond what is kept would be opened anew for every few requests
+            pool_use_lifo=True,  # the connections that are used most know the statements already
             pool_pre_ping=True,
             hide_parameters=True,  # errors are logged and parked; what callers sent must not be
             connect_args={
