@@ -29,6 +29,9 @@ SCHEMA: Mapping[str, pl.DataType] = {
 """`half` is `both`, or the one half this feed gives; `dates` (sorted) only for measures whose value is dates."""
 
 _PLACE = ("_organisation", "_figure_period")
+_FEW = 5_000
+_SHARING, _PLAIN = pl.QueryOptFlags(), pl.QueryOptFlags.none()
+"""On few rows conditions that measures share are sooner worked out for each than found and worked out once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,8 +176,8 @@ def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     if plan.distinct:
         rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in plan.distinct)
     again = {field: rows.filter(pl.col(f"_repeated_{field}")) for field in plan.distinct}
-    # Lazily, so that conditions several measures share are worked out once.
-    finest = rows.lazy().group_by(*_PLACE, *plan.dimensions.values()).agg(plan.sums).collect()
+    grouped = rows.lazy().group_by(*_PLACE, *plan.dimensions.values()).agg(plan.sums)
+    finest = grouped.collect(optimizations=_SHARING if rows.height > _FEW else _PLAIN)
     for one in plan.tables:
         table = finest
         if plan.dimensions:
@@ -190,20 +193,21 @@ def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _sums(part: _Part) -> list[pl.Expr]:
     """The columns of a half that add up over groups of rows."""
-    # Without a condition the rows are one literal; the organisation, which every row has, spreads it over them.
-    rows, column, half = part.half.rows & pl.col("_organisation").is_not_null(), part.column, part.half
+    rows, column, half = part.half.rows, part.column, part.half
+    every = rows.meta.is_literal()  # there is no condition
     if half.kind == "count" or half.field is None:
-        return [rows.sum().alias(column)]
-    value = pl.col(half.field)
+        return [(pl.len() if every else rows.sum()).alias(column)]
+    value = pl.col(half.field) if every else pl.when(rows).then(pl.col(half.field))
     if half.kind == "sum":
+        blank = value.null_count() if every else (rows & pl.col(half.field).is_null()).sum()
         return [
-            pl.when(rows).then(value).sum().cast(pl.Float64).alias(column),
-            (rows & value.is_not_null()).sum().alias(f"{column}.filled"),
-            (rows & value.is_null()).sum().alias(f"{column}.blank"),
+            value.sum().cast(pl.Float64).alias(column),
+            value.count().alias(f"{column}.filled"),
+            blank.alias(f"{column}.blank"),
         ]
     if half.kind == "distinct":
-        return [(rows & value.is_not_null() & ~pl.col(f"_repeated_{half.field}")).sum().alias(column)]
-    return [(rows & value.is_not_null()).sum().alias(column)]
+        return [(value.is_not_null() & ~pl.col(f"_repeated_{half.field}")).sum().alias(column)]
+    return [value.count().alias(column)]
 
 
 def _settled(part: _Part) -> pl.Expr:

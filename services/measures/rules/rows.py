@@ -76,9 +76,8 @@ def _shape(feed: Feed, only: frozenset[str] | None) -> _Shape:
 def placed(frame: pl.DataFrame, places: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """The frame with `_organisation` and `_period`: `places` gives them for each body, in the order of the bodies."""
     organisations, periods = (pl.Series(values, dtype=pl.String) for values in zip(*places, strict=True))
-    return frame.with_columns(
-        organisations.gather(frame["_body"]).alias("_organisation"), periods.gather(frame["_body"]).alias("_period")
-    )
+    body = frame["_body"]
+    return frame.hstack([organisations[body].alias("_organisation"), periods[body].alias("_period")])
 
 
 def _from_json(bodies: Iterable[tuple[int, bytes]], shape: _Shape) -> pl.DataFrame:
