@@ -11,7 +11,7 @@ class ServiceSettings(BaseModel):
     service: str
     database_url: SecretStr
     principal_key: str = Field(description="The public key (JWK, JSON) of the gateway, whose principals are believed.")
-    pool_size: int = Field(default=10, ge=1, description="Database connections; as many again where more is asked at once.")
+    pool_size: int = Field(default=10, ge=1, description="Database connections; as many again where more is asked.")
     statement_seconds: int = Field(
         default=60, ge=1, description="How long a statement of a request may take: the gateway waits no longer for it."
     )
