@@ -183,6 +183,16 @@ def test_a_feed_that_is_published_anew_is_in_the_very_next_definition(measures: 
     assert due() == 3
 
 
+def test_what_a_clock_that_is_ahead_has_published_is_told_at_once(measures: Measures) -> None:
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    first = msgspec.structs.replace(a_measure(), published_at=datetime.now(UTC) - hour)
+    second = msgspec.structs.replace(a_measure(version="2.0.0"), published_at=datetime.now(UTC) + day)
+    measures.hear(a_feed(BIRTHS_FEED), first, second)
+
+    with measures.database.session() as session:
+        assert definition_of(session, "preterm", begin(session, None)[0]).version == "2.0.0"
+
+
 def test_what_is_not_committed_is_seen_by_nobody_and_once_it_is_by_everybody(measures: Measures) -> None:
     measures.hear(an_organisation("RGT"))
     assert named(measures) == "RGT NHS Trust"

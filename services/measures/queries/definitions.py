@@ -18,7 +18,7 @@ _DIGESTS = text("""
         select distinct on (measure) * from definition
         where (cast(:measures as text[]) is null or measure = any(:measures))
         order by measure, recorded_at <= coalesce(cast(:at as timestamptz), 'infinity') desc,
-                 abs(extract(epoch from recorded_at - coalesce(cast(:at as timestamptz), now()))), id desc
+                 abs(extract(epoch from recorded_at - coalesce(cast(:at as timestamptz), '9999-12-31'))), id desc
     )
     select d.id, d.measure, md5(d.definition::text) || coalesce(string_agg(f.digest, '' order by f.feed), '') as digest
     from known d left join (
@@ -28,7 +28,8 @@ _DIGESTS = text("""
     where d.status = 'live' and (cast(:programme as text) is null or d.definition ->> 'programme' = :programme)
     group by d.id, d.measure, d.definition order by d.measure
 """)
-"""The definitions that were live at the instant; of a measure that was not known yet the first."""
+"""The definitions that were live at the instant; of a measure that was not known yet the first. Those of the present do
+not depend on what time it is: they are held."""
 
 
 def definition_of(session: Session, measure: str, when: Moment = NOW) -> Definition:
