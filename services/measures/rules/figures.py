@@ -29,9 +29,8 @@ SCHEMA: Mapping[str, pl.DataType] = {
 """`half` is `both`, or the one half this feed gives; `dates` (sorted) only for measures whose value is dates."""
 
 _PLACE = ("_organisation", "_figure_period")
-_FEW = 5_000
-_SHARING, _PLAIN = pl.QueryOptFlags(), pl.QueryOptFlags.none()
-"""On few rows conditions that measures share are sooner worked out for each than found and worked out once."""
+_FEW = 20000
+"""Rows up to which it takes longer to find what can be shared than to work it out again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,8 +175,11 @@ def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     if plan.distinct:
         rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in plan.distinct)
     again = {field: rows.filter(pl.col(f"_repeated_{field}")) for field in plan.distinct}
-    grouped = rows.lazy().group_by(*_PLACE, *plan.dimensions.values()).agg(plan.sums)
-    finest = grouped.collect(optimizations=_SHARING if rows.height > _FEW else _PLAIN)
+    key = (*_PLACE, *plan.dimensions.values())
+    if rows.height > _FEW:  # lazily, so that conditions several measures share are worked out once
+        finest = rows.lazy().group_by(key).agg(plan.sums).collect()
+    else:
+        finest = rows.group_by(key).agg(plan.sums)
     for one in plan.tables:
         table = finest
         if plan.dimensions:

@@ -1,5 +1,6 @@
 """Rows into figures."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.measures.rules import figures as figures_of_rows
 from services.measures.rules.definitions import Definition
 from services.measures.rules.feeds import COUNTED, Feed
 from services.measures.rules.figures import KEYS, SCHEMA, default_grain, figures, join_halves
@@ -44,6 +46,14 @@ COUNTS: dict[str, Any] = {
 }
 FEEDS = {"births": BIRTHS, "homes": HOMES, COUNTED: COUNTS}
 EARLY = {"field": "days", "below": 259}
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, 1000], ids=["as of many rows", "as of few rows"])
+def rows_up_to_which_nothing_is_shared(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Few rows and many are added up in two ways, and nobody can tell by the figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures_of_rows, "_FEW", request.param)
+        yield
 
 
 def measure(name: str = "m", numerator: Any = "count", feed: str = "births", **changes: Any) -> Definition:
