@@ -6,15 +6,13 @@ only the rows whose value is repeated are counted again for each stratum.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Literal, NamedTuple
 
 import polars as pl
 
-from services.measures.rules.definitions import Definition, Half
+from services.measures.rules.definitions import Definition
 from services.measures.rules.feeds import COUNTED
+from services.measures.rules.plans import PLACE, Measure, Part, Plan, plans
 from services.measures.rules.strata import WHOLE
 from shared.contracts.periods import GRAINS, Grain, Period
 
@@ -28,61 +26,8 @@ SCHEMA: Mapping[str, pl.DataType] = {
 }
 """`half` is `both`, or the one half this feed gives; `dates` (sorted) only for measures whose value is dates."""
 
-_PLACE = ("_organisation", "_figure_period")
-_FEW = 20000
+_FEW = 20_000
 """Rows up to which it takes longer to find what can be shared than to work it out again."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """One half of one definition, and the prefix of its columns while it is being added up."""
-
-    definition: Definition
-    name: Literal["numerator", "denominator"]
-    half: Half
-    column: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """What is done with the rows of one feed for the measures of one grain. Worked out once, for it is the same for one
-    row as for millions.
-
-    `dimensions` are the columns of the strata by name, `derived` what is in them; `distinct` the fields whose values
-    are counted; `sums` what is added up of each group of rows.
-    """
-
-    parts: Sequence[_Part]
-    grain: Grain
-    day: pl.Expr | None
-    dimensions: Mapping[str, str]
-    derived: Sequence[pl.Expr]
-    distinct: Sequence[str]
-    sums: Sequence[pl.Expr]
-    tables: Sequence["_Table"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Table:
-    """The figures of one name of strata (or of the whole): by which columns, which parts, and what they come to.
-
-    `settled` are the columns of the table of figures before the measures are laid one below the other.
-    """
-
-    key: Sequence[str]
-    parts: Sequence[_Part]
-    settled: Sequence[pl.Expr]
-    measures: Sequence["_Measure"]
-
-
-class _Measure(NamedTuple):
-    """One measure: which half there is (or both), and the columns of its numerator, denominator and dates, if any."""
-
-    measure: str
-    half: str
-    numerator: str | None
-    denominator: str | None
-    dates: str | None
 
 
 def figures(frame: pl.DataFrame, definitions: Iterable[Definition], *, feed: str) -> pl.DataFrame:
@@ -95,68 +40,8 @@ def figures(frame: pl.DataFrame, definitions: Iterable[Definition], *, feed: str
     chosen = tuple(definitions)
     if feed == COUNTED:
         return _counted(frame, chosen)
-    tables = [table for plan in _plans(chosen, feed) for table in _carried_out(plan, frame) if frame.height]
+    tables = [table for plan in plans(chosen, feed) for table in _carried_out(plan, frame)] if frame.height else []
     return pl.concat(tables) if tables else pl.DataFrame(schema=SCHEMA)
-
-
-@lru_cache(maxsize=100)
-def _plans(definitions: tuple[Definition, ...], feed: str) -> list[_Plan]:
-    """What is done for these definitions, grain by grain."""
-    parts: dict[Grain, list[_Part]] = {}
-    for number, definition in enumerate(definitions):
-        for name, half in zip(("numerator", "denominator"), definition.halves, strict=False):
-            if half.feed == feed:
-                part = _Part(definition, name, half, f"{number}.{name}")  # type: ignore[arg-type]
-                parts.setdefault(definition.period, []).append(part)
-    return [_plan(some, grain) for grain, some in parts.items()]
-
-
-def _plan(parts: Sequence[_Part], grain: Grain) -> _Plan:
-    strata = {name: value for part in parts for name, value in part.half.strata.items()}
-    dimensions = {name: f"_stratum_{name}" for name in strata}
-    return _Plan(
-        parts=parts,
-        grain=grain,
-        day=parts[0].half.day,
-        dimensions=dimensions,
-        derived=[value.cast(pl.Categorical).alias(dimensions[name]) for name, value in strata.items()],
-        distinct=list(
-            dict.fromkeys(part.half.field for part in parts if part.half.kind == "distinct" and part.half.field)
-        ),
-        sums=[one for part in parts for one in _sums(part)],
-        tables=[_table(name, dimensions, parts) for name in ("", *dimensions)],
-    )
-
-
-def _table(name: str, dimensions: Mapping[str, str], parts: Sequence[_Part]) -> _Table:
-    concerned = [part for part in parts if not name or name in part.definition.strata]
-    stratum = pl.format(f"{name}={{}}", pl.col(dimensions[name])) if name else pl.lit(WHOLE)
-    halves: dict[Definition, dict[str, _Part]] = {}
-    for part in concerned:
-        halves.setdefault(part.definition, {})[part.name] = part
-    return _Table(
-        key=[*_PLACE, dimensions[name]] if name else [*_PLACE],
-        parts=concerned,
-        settled=[
-            *(pl.col(column).alias(name) for column, name in zip(_PLACE, KEYS[1:3], strict=True)),
-            stratum.alias("stratum"),
-            *(_settled(part) for part in concerned),
-            *(pl.col(_dates(part)) for part in concerned if part.half.kind == "dates"),
-        ],
-        measures=[_measure(definition, given) for definition, given in halves.items()],
-    )
-
-
-def _measure(definition: Definition, given: Mapping[str, _Part]) -> _Measure:
-    columns = {name: part.column for name, part in given.items()}
-    numerator = given.get("numerator")
-    return _Measure(
-        definition.measure,
-        "both" if len(given) == len(definition.halves) else next(iter(given)),
-        columns.get("numerator"),
-        columns.get("denominator"),
-        _dates(numerator) if numerator is not None and numerator.half.kind == "dates" else None,
-    )
 
 
 def join_halves(numerators: pl.DataFrame, denominators: pl.DataFrame) -> pl.DataFrame:
@@ -169,13 +54,13 @@ def join_halves(numerators: pl.DataFrame, denominators: pl.DataFrame) -> pl.Data
     return joined.with_columns(half.alias("half")).select(*SCHEMA)
 
 
-def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    period = figure_period(frame, plan.day, plan.grain).alias(_PLACE[1])
+def _carried_out(plan: Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    period = figure_period(frame, plan.day, plan.grain).alias(PLACE[1])
     rows = frame.with_columns(period, *plan.derived)
     if plan.distinct:
         rows = rows.with_columns(_repeated(rows, field).alias(f"_repeated_{field}") for field in plan.distinct)
     again = {field: rows.filter(pl.col(f"_repeated_{field}")) for field in plan.distinct}
-    key = (*_PLACE, *plan.dimensions.values())
+    key = (*PLACE, *plan.dimensions.values())
     if rows.height > _FEW:  # lazily, so that conditions several measures share are worked out once
         finest = rows.lazy().group_by(key).agg(plan.sums).collect()
     else:
@@ -183,52 +68,17 @@ def _carried_out(plan: _Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     for one in plan.tables:
         table = finest
         if plan.dimensions:
-            table = finest.group_by(one.key).agg(pl.exclude(*_PLACE, *plan.dimensions.values()).sum())
+            table = finest.group_by(one.key).agg(pl.exclude(*PLACE, *plan.dimensions.values()).sum())
         for field, repeated in again.items():
             counted = [part for part in one.parts if part.half.kind == "distinct" and part.half.field == field]
             table = _with_repeated(table, counted, repeated, one.key)
         for part in one.parts:
             if part.half.kind == "dates":
-                table = _with_dates(table, part, rows, one.key)
+                table = _withdates_of(table, part, rows, one.key)
         yield _one_below_the_other(table.select(one.settled), one.measures)
 
 
-def _sums(part: _Part) -> list[pl.Expr]:
-    """The columns of a half that add up over groups of rows."""
-    rows, column, half = part.half.rows, part.column, part.half
-    every = rows.meta.is_literal()  # there is no condition
-    if half.kind == "count" or half.field is None:
-        return [(pl.len() if every else rows.sum()).alias(column)]
-    value = pl.col(half.field) if every else pl.when(rows).then(pl.col(half.field))
-    if half.kind == "sum":
-        blank = value.null_count() if every else (rows & pl.col(half.field).is_null()).sum()
-        return [
-            value.sum().cast(pl.Float64).alias(column),
-            value.count().alias(f"{column}.filled"),
-            blank.alias(f"{column}.blank"),
-        ]
-    if half.kind == "distinct":
-        return [(value.is_not_null() & ~pl.col(f"_repeated_{half.field}")).sum().alias(column)]
-    return [value.count().alias(column)]
-
-
-def _settled(part: _Part) -> pl.Expr:
-    """What a half comes to once its rows have been added up: a sum of nothing but blanks is not known."""
-    column = part.column
-    value = pl.col(column).cast(pl.Float64)
-    if part.half.kind != "sum":
-        return value
-    unknown = (pl.col(f"{column}.filled") == 0) & (pl.col(f"{column}.blank") > 0)
-    return pl.when(~unknown).then(value).alias(column)
-
-
-def _dates(part: _Part) -> str:
-    return f"{part.column}.dates"
-
-
-def _with_repeated(
-    table: pl.DataFrame, parts: Sequence[_Part], again: pl.DataFrame, key: Sequence[str]
-) -> pl.DataFrame:
+def _with_repeated(table: pl.DataFrame, parts: Sequence[Part], again: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """The distinct values of one field that occur once are counted in `table`; `again` holds the rows of the others."""
     if not parts or not again.height:
         return table
@@ -239,16 +89,16 @@ def _with_repeated(
     return pl.concat([table, more], how="diagonal_relaxed").group_by(key).agg(pl.all().exclude(key).sum())
 
 
-def _with_dates(table: pl.DataFrame, part: _Part, rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+def _withdates_of(table: pl.DataFrame, part: Part, rows: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
     """The sorted dates of one half."""
-    field, column = str(part.half.field), _dates(part)
+    field, column = str(part.half.field), part.dates
     dated = rows.filter(part.half.rows & pl.col(field).is_not_null())
     moments = pl.col(field).cast(pl.Datetime("us")).sort().alias(column)
     found = table.join(dated.group_by(key).agg(moments), on=list(key), how="left")
     return found.with_columns(pl.col(column).fill_null(pl.lit([], dtype=SCHEMA["dates"])))
 
 
-def _one_below_the_other(table: pl.DataFrame, measures: Sequence[_Measure]) -> pl.DataFrame:
+def _one_below_the_other(table: pl.DataFrame, measures: Sequence[Measure]) -> pl.DataFrame:
     """The figures, turned from a column for each half of each measure to a row for each figure.
 
     By columns as they are: an expression for each would take longer than computing the figures of one return.
@@ -275,7 +125,7 @@ def _one_below_the_other(table: pl.DataFrame, measures: Sequence[_Measure]) -> p
 def _repeated(rows: pl.DataFrame, field: str) -> pl.Series:
     """Whether a row's value occurs again in the same organisation and period. Two rows whose hashes agree are taken for
     a repetition, which costs time and nothing else."""
-    place, period = (pl.col(name).hash(seed) for seed, name in enumerate(_PLACE, 1))
+    place, period = (pl.col(name).hash(seed) for seed, name in enumerate(PLACE, 1))
     return rows.select((pl.col(field).hash() ^ place ^ period).is_duplicated()).to_series()
 
 

@@ -43,7 +43,8 @@ def frame_of(
     A body is `(content type, bytes)`: a JSON array of row objects or Parquet, as in `ReturnPublished`. A column that
     a body lacks is null, one that the feed lacks is left out, and blank text is null. `only` leaves every other column
     unread. `heights` says how many rows each body has, where that is known: then Parquet is read all at once, several
-    times as fast. Raises UnreadableRows.
+    times as fast. Of bodies that follow one another the first may be given the rows of all, the others 0: then they all
+    are told to be from the first. Raises UnreadableRows.
     """
     shape = _shape(feed, only)
     places: dict[str, list[int]] = {JSON: [], PARQUET: []}

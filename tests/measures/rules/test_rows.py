@@ -65,6 +65,14 @@ def test_heights_that_are_not_those_of_the_bodies_misplace_no_row(heights: list[
     assert frame.select("_body", "days").sort("days").rows() == [(0, 1), (0, 2), (0, 3), (1, 4), (2, 5)]
 
 
+def test_the_parts_of_a_return_may_be_told_apart_or_not() -> None:
+    bodies = [(PARQUET, parquet(pl.DataFrame({"days": days}))) for days in ([1, 2], [3], [4])]
+
+    frame = frame_of(bodies, SPEC, heights=[3, 0, 1])
+
+    assert frame.select("_body", "days").sort("days").rows() == [(0, 1), (0, 2), (0, 3), (2, 4)]
+
+
 def test_types_that_are_not_the_feeds_own_are_cast_even_when_heights_are_known() -> None:
     narrow = parquet(pl.DataFrame({"days": pl.Series([7], dtype=pl.Int16)}))
 
