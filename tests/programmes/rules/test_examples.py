@@ -28,6 +28,7 @@ FEED = {
     ],
 }
 FIELDS = fields_of(FEED)
+READ = Feed.of(FEED)
 DAYS = ("2026-03-28", "2026-03-29", "2026-03-30")
 MOMENTS = tuple(f"{day}T{hour}" for day in DAYS for hour in ("00:00:00", "01:30:00", "12:00:00"))
 ZONED = (*MOMENTS, "2026-03-29T12:00:00+01:00", "2026-03-29T23:30:00Z")
@@ -94,8 +95,8 @@ CONDITIONS = st.recursive(
 @settings(max_examples=300)
 @given(CONDITIONS, ROWS)
 def test_a_condition_means_the_same_row_by_row_as_it_does_compiled(where, rows):
-    frame = frame_of([(JSON, msgspec.json.encode(rows))], FEED)
-    compiled = frame.select(condition(where, Feed.of(FEED)).alias("met"))["met"].to_list() if rows else []
+    frame = frame_of([(JSON, msgspec.json.encode(rows))], READ)
+    compiled = frame.select(condition(where, READ).alias("met"))["met"].to_list() if rows else []
 
     by_hand = [meets(where, {name: held(FIELDS[name], value) for name, value in row.items()}, FIELDS) for row in rows]
 
