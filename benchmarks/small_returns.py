@@ -14,7 +14,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -45,15 +47,12 @@ def main(homes: int = 15_000, rate: int = 100, seconds: int = 60) -> None:
     with tempfile.TemporaryDirectory() as folder, Cluster(Path(folder)) as cluster:
         tell_of_homes(cluster, homes)
         suppliers = [sender(cluster, f"supplier-{number}") for number in range(SUPPLIERS)]
-        with Charts(cluster, WEEKS[0], look_every=0.2) as charts:
+        with Charts(cluster, WEEKS[0], look_every=0.2) as charts, processor_time(cluster, homes):
             receipt, charted = national(suppliers[0], charts, homes)
-        print(f"P3 national file of {homes:,} homes: receipt {receipt:.2f} s, charts {charted:.2f} s (goal 10)")
-        with Charts(cluster, WEEKS[1], look_every=LOOK_EVERY) as charts:
-            before = spent(cluster)
-            trickle(suppliers, charts, rows := min(homes, rate * seconds), rate)
-            each = {name: 1000 * (after - before.get(name, 0.0)) / rows for name, after in spent(cluster).items()}
-        listed = ", ".join(f"{name} {took:.1f}" for name, took in sorted(each.items(), key=lambda one: -one[1]))
-        print(f"processor time of a row: {sum(each.values()):.0f} ms ({listed})")
+            print(f"P3 national file of {homes:,} homes: receipt {receipt:.2f} s, charts {charted:.2f} s (goal 10)")
+        rows = min(homes, rate * seconds)
+        with Charts(cluster, WEEKS[1], look_every=LOOK_EVERY) as charts, processor_time(cluster, rows):
+            trickle(suppliers, charts, rows, rate)
         for name, process in cluster.processes.items():
             print(f"peak of {name}: {peak(process.pid):.0f} MB")
 
@@ -165,7 +164,17 @@ def trickle(suppliers: list[httpx.Client], charts: Charts, rows: int, rate: int)
     print(f"P3 POST to chart: p50 {p50:.3f} s, p99 {p99:.3f} s, {p99 / 0.5:.2f} x the goal of 0.5 s{lost}")
 
 
-def spent(cluster: Cluster) -> dict[str, float]:
+@contextmanager
+def processor_time(cluster: Cluster, rows: int) -> Iterator[None]:
+    """Print how much processor time of each part what is done here takes, for each of so many rows."""
+    before = _spent(cluster)
+    yield
+    each = {name: 1000 * (after - before.get(name, 0.0)) / rows for name, after in _spent(cluster).items()}
+    listed = ", ".join(f"{name} {took:.2f}" for name, took in sorted(each.items(), key=lambda one: -one[1]))
+    print(f"processor time of a row: {sum(each.values()):.1f} ms ({listed})")
+
+
+def _spent(cluster: Cluster) -> dict[str, float]:
     """Seconds of processor that each part has had so far; that of the load itself is not among them."""
     times = {name: _seconds(psutil.Process(process.pid)) for name, process in cluster.processes.items()}
     of_us = psutil.Process().children(recursive=True)

@@ -1,13 +1,15 @@
 """Databases: one PostgreSQL database per service, sessions that commit before the answer is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+import orjson
 import psycopg
 from fastapi import Depends, Request
 from psycopg import sql
+from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, and_, create_engine, or_, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -109,6 +111,27 @@ def driver(session: OrmSession) -> psycopg.Connection[Any]:
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the dialect is postgresql+psycopg
     return connection
+
+
+def copy_rows(session: OrmSession, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows by COPY, in the session's transaction: several times as fast as inserting them.
+
+    `columns` are names and PostgreSQL types in the order of a row's values; a value of a `jsonb` is what it says.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), names)
+    documents = [number for number, kind in enumerate(columns.values()) if kind == "jsonb"]
+    with driver(session).cursor().copy(statement) as copy:
+        copy.set_types([*columns.values()])
+        for row in rows:
+            copy.write_row(_with_documents(row, documents) if documents else row)
+
+
+def _with_documents(row: Sequence[Any], places: Iterable[int]) -> Sequence[Any]:
+    values = list(row)
+    for place in places:
+        values[place] = None if values[place] is None else Jsonb(values[place], dumps=orjson.dumps)
+    return values
 
 
 def take_turn(session: OrmSession, name: str) -> None:

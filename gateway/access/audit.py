@@ -6,19 +6,20 @@ is recorded beside the requests by `AuditLog`, in batches, because the door must
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 import structlog
 from sqlalchemy.orm import Session
 
 from gateway.access.models import AuditEntry
-from shared.db import Database, driver, now
+from shared.db import Database, copy_rows, now
 from shared.telemetry import trail
 
 BATCH = 1000
-COLUMNS = ("at", "event", "client_id", "request_id", "address", "method", "route", "status", "detail")
+_COLUMNS = {
+    "at": "timestamptz", "event": "text", "client_id": "text", "request_id": "text", "address": "text",
+    "method": "text", "route": "text", "status": "int4", "detail": "jsonb",
+}  # fmt: skip
 log = structlog.get_logger()
 
 
@@ -85,7 +86,7 @@ class AuditLog:
             rows = [*batch, _overflow(lost)] if lost else batch
             try:
                 with self._database.session() as session:
-                    _copy(session, rows)
+                    copy_rows(session, "audit", _COLUMNS, ([one[name] for name in _COLUMNS] for one in rows))
             except Exception:
                 self._waiting.extendleft(reversed(batch))
                 self._lost += lost
@@ -99,12 +100,6 @@ class AuditLog:
             await asyncio.to_thread(self.write)
         except Exception as error:
             log.warning("the audit cannot be written", error=type(error).__name__, waiting=len(self._waiting))
-
-
-def _copy(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    with driver(session).cursor().copy(f"copy audit ({', '.join(COLUMNS)}) from stdin") as copy:
-        for row in rows:
-            copy.write_row([*(row[name] for name in COLUMNS[:-1]), orjson.dumps(row["detail"]).decode()])
 
 
 def _overflow(lost: int) -> dict[str, Any]:

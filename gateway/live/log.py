@@ -8,18 +8,22 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ScalarSelect, delete, func, insert, select, text, update
+from sqlalchemy import ScalarSelect, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from gateway.live.kinds import written
 from gateway.live.models import LiveEvent, LiveState
 from shared.contracts.event import Event
-from shared.db import now
+from shared.db import copy_rows, now
 from shared.messaging.outbox import new_id
 
 KEPT = timedelta(days=7)
 """How far back a stream may be resumed and a webhook replayed."""
 _LOCK = 0x05_01_B0_0E
+_COLUMNS = {
+    "id": "text", "name": "text", "at": "timestamptz", "organisations": "text[]", "measures": "text[]",
+    "client_id": "text", "small": "bool", "data": "jsonb", "inside": "jsonb",
+}  # fmt: skip
 
 
 class Bounds(NamedTuple):
@@ -42,7 +46,7 @@ def note(session: Session, events: Iterable[Event]) -> None:
     rows = [{"id": new_id()} | row for row in map(written, events) if row["at"] >= oldest]
     if rows:
         session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        session.execute(insert(LiveEvent), rows)
+        copy_rows(session, "live_event", _COLUMNS, ([one[name] for name in _COLUMNS] for one in rows))
 
 
 def after(session: Session, position: int, *, limit: int) -> Sequence[LiveEvent]:

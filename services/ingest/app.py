@@ -32,7 +32,10 @@ def create_app(settings: IngestSettings) -> FastAPI:
     )
     app.state.reference, app.state.rehearsals = ReferenceBook(), rehearsals
     app.state.turns = Turns(
-        large=settings.large_body, at_once=settings.large_at_once, most_waiting=settings.large_waiting
+        large=settings.large_body,
+        at_once=settings.large_at_once,
+        most_waiting=settings.large_waiting,
+        small_at_once=settings.small_at_once,
     )
     return app
 

@@ -7,18 +7,16 @@ the second. It remembers no last position, because a lower position can be commi
 
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import LiteralString, TypeVar
+from typing import Any, LiteralString, TypeVar
 
-import orjson
 from psycopg import sql
-from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from shared.contracts.event import Envelope, Event
-from shared.db import Database, driver, now
+from shared.db import Database, copy_rows, driver, now
 from shared.messaging import cloudevents
 from shared.messaging.bus import LARGEST_BODY, Bus, Message
 from shared.telemetry import trail
@@ -26,6 +24,10 @@ from shared.telemetry import trail
 _LOCK = 0x05_01_B0_0C  # advisory lock: one relay a database, so that order is kept
 _BATCH_ROWS = 500
 _BATCH_BYTES = 8_000_000
+_COLUMNS = {
+    "topic": "text", "key": "text", "ordering_key": "text", "headers": "jsonb", "body": "bytea", "stored": "text",
+    "held_until": "timestamptz",
+}  # fmt: skip
 _NEXT = sql.SQL(
     """
     select position, topic, key, ordering_key, headers, body from (
@@ -68,28 +70,28 @@ def publish(
     (see `Relay`), and for as long as it may have to be sent; None where it is kept nowhere else. Raises ValueError for
     an event that no bus would take: in the outbox it would hold up all that follow.
     """
-    steps = trail()
-    held_until = _held_until(session)
     session.flush()
-    statement = "COPY outbox (topic, key, ordering_key, headers, body, stored, held_until) FROM STDIN (FORMAT BINARY)"
-    with driver(session).cursor().copy(statement) as copy:
-        # As text a body would be twice as long.
-        copy.set_types(["text", "text", "text", "jsonb", "bytea", "text", "timestamptz"])
-        for event in events:
-            envelope = Envelope(
-                id=new_id(),
-                source=f"/psip/{source}",
-                time=now(),
-                correlation_id=steps.correlation_id if steps else None,
-                traceparent=steps.span().traceparent if steps else None,
-            )
-            message = cloudevents.encode(event, envelope)
-            if len(message.body) > LARGEST_BODY:
-                raise ValueError(f"{event.TYPE} of {len(message.body)} bytes: a message holds {LARGEST_BODY}")
-            headers = Jsonb(message.headers, dumps=orjson.dumps)
-            place = stored(event)
-            body = message.body if place is None else None
-            copy.write_row((message.topic, message.key, message.ordering_key, headers, body, place, held_until))
+    copy_rows(session, "outbox", _COLUMNS, _written(events, source, stored, _held_until(session)))
+
+
+def _written(
+    events: Iterable[E], source: str, stored: Callable[[E], str | None], held_until: datetime | None
+) -> Iterator[tuple[Any, ...]]:
+    steps = trail()
+    for event in events:
+        envelope = Envelope(
+            id=new_id(),
+            source=f"/psip/{source}",
+            time=now(),
+            correlation_id=steps.correlation_id if steps else None,
+            traceparent=steps.span().traceparent if steps else None,
+        )
+        message = cloudevents.encode(event, envelope)
+        if len(message.body) > LARGEST_BODY:
+            raise ValueError(f"{event.TYPE} of {len(message.body)} bytes: a message holds {LARGEST_BODY}")
+        place = stored(event)
+        body = message.body if place is None else None
+        yield message.topic, message.key, message.ordering_key, message.headers, body, place, held_until
 
 
 def _held_until(session: Session) -> datetime | None:

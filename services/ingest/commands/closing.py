@@ -14,9 +14,10 @@ from services.ingest.models import Submission
 from services.ingest.queries.receipts import facts
 from services.ingest.queries.reference import Known
 from shared.contracts.ingest import SubmissionCompleted
-from shared.db import driver, now
+from shared.db import copy_rows, driver, now
 from shared.messaging.outbox import publish
 
+_PART = {"submission_id": "text", "kind": "text", "part": "int4", "body": "bytea"}
 MOST_TOLD = 1000  # organisations and returns that an event names
 
 
@@ -48,29 +49,24 @@ def close(
     submission.completed_at = now()
     for waiting in checked.waiting:
         keep_waiting(session, submission.id, waiting, known)
-    _keep(session, submission, checked, body)
+    pieces = _kept(submission, checked, body)
+    copy_rows(session, "submission_part", _PART, ((submission.id, *piece) for piece in pieces))
     chain(session, submission, "received")
     nothing = _of_which_nothing_stands(session, submission.feed, checked.quarantined)
     publish(session, [_completed(submission, effect, nothing)], source="ingest")
 
 
-def _keep(session: Session, submission: Submission, checked: Checked, body: Body) -> None:
-    statement = "COPY submission_part (submission_id, kind, part, body) FROM STDIN (FORMAT BINARY)"
-    with driver(session).cursor().copy(statement) as copy:
-        copy.set_types(["text", "text", "int4", "bytea"])
-        for kind, pieces in _kept(submission, checked, body):
-            for number, piece in enumerate(pieces):
-                copy.write_row((submission.id, kind, number, piece))
-
-
-def _kept(submission: Submission, checked: Checked, body: Body) -> Iterator[tuple[str, Iterable[bytes]]]:
-    yield "faults", checked.faults
-    yield "rejected", checked.rejected
+def _kept(submission: Submission, checked: Checked, body: Body) -> Iterator[tuple[str, int, bytes]]:
+    """What is kept beside the receipt: of which kind, the number of the piece, the piece."""
+    kept: dict[str, Iterable[bytes]] = {"faults": checked.faults, "rejected": checked.rejected}
     if checked.redacted is not None:
-        yield "redacted", checked.redacted
+        kept["redacted"] = checked.redacted
     elif not submission.options["nil"]:
         packer = zstandard.ZstdCompressor(level=1)
-        yield "original", (packer.compress(chunk) for chunk in body.chunks())
+        kept["original"] = (packer.compress(chunk) for chunk in body.chunks())
+    for kind, pieces in kept.items():
+        for number, piece in enumerate(pieces):
+            yield kind, number, piece
 
 
 def _of_which_nothing_stands(session: Session, feed: str, places: set[tuple[str, str | None]]) -> list[dict[str, str]]:

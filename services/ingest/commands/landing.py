@@ -21,13 +21,15 @@ from services.ingest.rules.faults import OLDER_EXTRACT, faults, no_faults
 from services.ingest.rules.feeds import Feed, Mode
 from services.ingest.rules.places import ORGANISATION, PERIOD
 from shared.contracts.ingest import ReturnPublished
-from shared.db import driver
+from shared.db import copy_rows, driver
 from shared.messaging.outbox import new_id, publish
 
-_VERSION = (
-    "id", "feed", "feed_version", "organisation", "period", "version", "submission_id", "kind", "status", "row_count",
-    "extracted_at", "received_at",
-)  # fmt: skip
+_VERSION = {
+    "id": "text", "feed": "text", "feed_version": "text", "organisation": "text", "period": "text", "version": "int4",
+    "submission_id": "text", "kind": "text", "status": "text", "row_count": "int4", "extracted_at": "timestamptz",
+    "received_at": "timestamptz",
+}  # fmt: skip
+_PART = {"version_id": "text", "part": "int4", "content_type": "text", "rows": "bytea"}
 LONDON = ZoneInfo("Europe/London")
 
 
@@ -322,19 +324,24 @@ def _write(
     numbered = [(new_id(), one, standing[one.organisation, one.period]) for one in versions]
     if not numbered:
         return
-    cursor = driver(session).cursor()
-    with cursor.copy(f"COPY return_version ({', '.join(_VERSION)}) FROM STDIN") as copy:
-        for identity, one, before in numbered:
-            copy.write_row((
-                identity, landing.feed.id, landing.feed.version, one.organisation, one.period, before.versions + 1,
-                landing.submission_id, one.kind, one.status, one.row_count, one.extracted_at, landing.received_at,
-            ))  # fmt: skip
-    with cursor.copy("COPY return_part (version_id, part, content_type, rows) FROM STDIN (FORMAT BINARY)") as copy:
-        copy.set_types(["text", "int4", "text", "bytea"])
-        for identity, one, _ in numbered:
-            for number, part in enumerate(one.parts, start=1):
-                copy.write_row((identity, number, one.content_type, part))
-    cursor.execute(
+    feed, version = landing.feed.id, landing.feed.version
+    copy_rows(
+        session, "return_version", _VERSION,
+        (
+            (
+                identity, feed, version, one.organisation, one.period, before.versions + 1, landing.submission_id,
+                one.kind, one.status, one.row_count, one.extracted_at, landing.received_at,
+            )
+            for identity, one, before in numbered
+        ),
+    )  # fmt: skip
+    parts = (
+        (identity, number, one.content_type, part)
+        for identity, one, _ in numbered
+        for number, part in enumerate(one.parts, start=1)
+    )
+    copy_rows(session, "return_part", _PART, parts)
+    driver(session).execute(
         """update "return" r set sequence = r.sequence + 1, versions = r.versions + 1, current_id = new.id
            from unnest(%s::text[], %s::text[], %s::text[]) as new(id, organisation, period)
            where r.feed = %s and r.organisation = new.organisation and r.period = new.period""",
@@ -342,7 +349,7 @@ def _write(
             [identity for identity, *_ in numbered],
             [one.organisation for _, one, _ in numbered],
             [one.period for _, one, _ in numbered],
-            landing.feed.id,
+            feed,
         ),
     )
     publish(session, _events(numbered, landing), source="ingest", stored=place_of_rows)

@@ -21,7 +21,7 @@ from services.measures.rules.disclosure import policy
 from services.measures.rules.gathering import gathered
 from services.measures.rules.judging import Judgement, Track, judged
 from services.measures.rules.spc.answers import TRIAL_POINTS
-from shared.db import driver, now
+from shared.db import copy_rows, driver, now
 
 _LOCK = 0x05_01_51_64
 _PLACES_AT_ONCE = 50
@@ -30,9 +30,8 @@ _PLACES_AT_ONCE = 50
 def note_moved(session: Session, moved: Mapping[str, Iterable[str]]) -> None:
     """Figures of these measures (all, if none is named) moved at these organisations, or an aggregate's chart did."""
     if moved:
-        with driver(session).cursor().copy("COPY unjudged (organisation, measures) FROM STDIN") as copy:
-            for code, each in moved.items():
-                copy.write_row((code, sorted(each)))
+        columns = {"organisation": "text", "measures": "text[]"}
+        copy_rows(session, "unjudged", columns, ((code, sorted(each)) for code, each in moved.items()))
 
 
 def judge_aggregates(session: Session) -> int:

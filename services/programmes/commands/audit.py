@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 from sqlalchemy.orm import Session
 
 from shared import db
 from shared.telemetry import trail
 
-_COPY = "COPY change (at, who, action, kind, subject, owner, before, after, why, request_id) FROM STDIN"
+_COLUMNS = {
+    "at": "timestamptz", "who": "text", "action": "text", "kind": "text", "subject": "text", "owner": "text",
+    "before": "jsonb", "after": "jsonb", "why": "text", "request_id": "text",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,4 @@ def record(session: Session, act: Act, lines: Iterable[Line]) -> None:
     steps = trail()
     request_id = steps.request_id if steps else None
     session.flush()
-    with db.driver(session).cursor().copy(_COPY) as copy:
-        for line in lines:
-            before, after = text_of(line.before), text_of(line.after)
-            copy.write_row(
-                (act.at, act.who, line.action, line.kind, line.subject, line.owner, before, after, act.why, request_id)
-            )
-
-
-def text_of(document: Mapping[str, Any] | None) -> str | None:
-    """A document as the text that COPY takes for a JSONB column."""
-    return None if document is None else orjson.dumps(document).decode()
+    db.copy_rows(session, "change", _COLUMNS, ((act.at, act.who, *line, act.why, request_id) for line in lines))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
-import orjson
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
@@ -20,17 +19,24 @@ from services.programmes.problems import InvalidOrganisation
 from services.programmes.rules import statements
 from services.programmes.rules.organisations import Organisation, problems
 from shared.contracts.programmes import Edge, Name, OrganisationChanged, Override, Succession
-from shared.db import Recorded, driver
+from shared.db import Recorded, copy_rows
 from shared.messaging.outbox import publish
 
 _LOCK = 0x05_01_B0_02
-_ORGANISATIONS = (
-    "COPY organisation (code, name, kind, names, identifiers, opened, closed, attributes, source, unverified,"
-    " overrides, fingerprint, recorded_at) FROM STDIN"
-)
-_EDGES = 'COPY edge (child, parent, hierarchy, start, "end", recorded_at) FROM STDIN'
-_SUCCESSIONS = 'COPY succession (predecessor, successor, "on", source, unverified, recorded_at) FROM STDIN'
-_IDENTIFIERS = "COPY identifier (value, scheme, code) FROM STDIN"
+_ORGANISATION = {
+    "code": "text", "name": "text", "kind": "text", "names": "jsonb", "identifiers": "jsonb", "opened": "date",
+    "closed": "date", "attributes": "jsonb", "source": "text", "unverified": "bool", "overrides": "jsonb",
+    "fingerprint": "text", "recorded_at": "timestamptz",
+}  # fmt: skip
+_EDGE = {
+    "child": "text", "parent": "text", "hierarchy": "text", "start": "date", "end": "date",
+    "recorded_at": "timestamptz",
+}  # fmt: skip
+_SUCCESSION = {
+    "predecessor": "text", "successor": "text", "on": "date", "source": "text", "unverified": "bool",
+    "recorded_at": "timestamptz",
+}  # fmt: skip
+_IDENTIFIER = {"value": "text", "scheme": "text", "code": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,23 +266,17 @@ def _insert(
 ) -> None:
     session.flush()
     states = fresh.values()
-    _copy(session, _ORGANISATIONS, (_organisation_row(one, prints[one.code], act) for one in states))
-    _copy(session, _EDGES, (row for one in states for row in _edge_rows(one, known, act)))
-    _copy(session, _SUCCESSIONS, (row for one in states for row in _succession_rows(one, known, act)))
+    organisations = (_organisation_row(one, prints[one.code], act) for one in states)
+    copy_rows(session, "organisation", _ORGANISATION, organisations)
+    copy_rows(session, "edge", _EDGE, (row for one in states for row in _edge_rows(one, known, act)))
+    copy_rows(session, "succession", _SUCCESSION, (row for one in states for row in _succession_rows(one, known, act)))
     identifiers = {(v.strip().upper(), k): one.code for one in states for k, v in one.identifiers.items()}
-    _copy(session, _IDENTIFIERS, ((*key, code) for key, code in identifiers.items()))
-
-
-def _copy(session: Session, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    with driver(session).cursor().copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
+    copy_rows(session, "identifier", _IDENTIFIER, ((*key, code) for key, code in identifiers.items()))
 
 
 def _organisation_row(one: Organisation, printed: str, act: Act) -> Sequence[Any]:
-    names, identifiers, attributes, overrides = (
-        orjson.dumps(msgspec.to_builtins(part)).decode()
-        for part in (one.names, one.identifiers, one.attributes, one.overrides)
+    names, identifiers, attributes, overrides = map(
+        msgspec.to_builtins, (one.names, one.identifiers, one.attributes, one.overrides)
     )
     facts = (one.code, one.name, one.kind, names, identifiers, one.opened, one.closed, attributes, one.source)
     return (*facts, one.unverified, overrides, printed, act.at)
