@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import date
 from typing import Any, NamedTuple
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -48,11 +49,11 @@ class Notice(NamedTuple):
     document: dict[str, Any]
 
 
-def bar() -> Progress:
+def bar(out: Console) -> Progress:
     """The progress bar for `load`: a line for each kind of file."""
     return Progress(
         SpinnerColumn(), TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"),
-        TimeElapsedColumn(),
+        TimeElapsedColumn(), console=out,
     )  # fmt: skip
 
 

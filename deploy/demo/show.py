@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,15 +15,12 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from deploy import memory
-from deploy.demo import checks, load
-from deploy.demo.organisations import homes
 from deploy.demo.roles import ALL_SCOPES, ROLES, Role
 from deploy.kafka.broker import Kafka
 from deploy.platform import Platform
 from gateway.access import commands, schemas
 from gateway.access.problems import ClientExists
-from psip import Client
-from shared.db import Database, now
+from shared.db import Database
 from shared.messaging.kafka import KafkaSettings
 from shared.principal import EVERYONE, Principal
 
@@ -37,13 +36,13 @@ def show(data_dir: Path, *, port: int, empty: bool, over_kafka: bool, leave: boo
         Platform(data_dir, port=port, kafka=kafka, sandbox=True) as platform,
     ):
         credentials = _credentials(platform.environment.url("gateway"), _kept(data_dir))
-        _write_handle(data_dir, platform.base_url, credentials)
-        out.print(f"Serving at [bold]{platform.base_url}[/]; credentials are in {data_dir / 'demo.json'}")
-        whole = _filled(platform.base_url, credentials, empty=empty, out=out)
+        handle = _write_handle(data_dir, platform.base_url, credentials)
+        out.print(f"Serving at [bold]{platform.base_url}[/]; credentials are in {handle}")
+        whole = _filled(handle, empty=empty)
         memory.give_back()
         if leave:
             return 0 if whole else 1
-        _say_what_to_try(platform.base_url, data_dir, out)
+        _say_what_to_try(platform.base_url, handle, out)
         _wait_for_interruption()
     return 0
 
@@ -92,8 +91,8 @@ def _new_secret(database: Database, role: Role) -> str:
             return str(commands.rotate(session, role.client_id, rotation, caller=_INSTALLER)[1])
 
 
-def _write_handle(data_dir: Path, base_url: str, credentials: Credentials) -> None:
-    """Write `demo.json`, which only its owner may read, all at once."""
+def _write_handle(data_dir: Path, base_url: str, credentials: Credentials) -> Path:
+    """Write `demo.json`, which only its owner may read, all at once; where it is."""
     told = {
         "base_url": base_url,
         "clients": {
@@ -105,35 +104,16 @@ def _write_handle(data_dir: Path, base_url: str, credentials: Credentials) -> No
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(told, file, indent=2)
-    new.replace(data_dir / "demo.json")
+    return new.replace(data_dir / "demo.json")
 
 
-def _filled(base_url: str, credentials: Credentials, *, empty: bool, out: Console) -> bool:
-    """Send the data and check what it should show; whether all of it holds. Empty means only the invented homes."""
-
-    def client_for(role: str) -> Client:
-        return Client(base_url, credentials[role]["client_id"], credentials[role]["client_secret"])
-
-    if empty:
-        with client_for("national") as national:
-            states = [home.registered() for home in homes()]
-            national.post("/v1/organisations", states, reason="the demonstration's care homes")
-        return True
-    until = now().date()
-    with load.bar() as progress:
-        sent = load.load(client_for, until, progress)
-    wrong = [one for one in sent if not one.as_planned]
-    for one in wrong:
-        out.print(f"[bold]not as planned[/]: {one.name}: {one.receipt.status} {one.receipt.rows}")
-    with client_for("national") as national:
-        held = checks.check(national, until)
-    for said, holds in held:
-        out.print(f"{'holds' if holds else '[bold]DOES NOT HOLD[/]'}  {said}")
-    return not wrong and all(holds for _, holds in held)
+def _filled(handle: Path, *, empty: bool) -> bool:
+    """Send the data and check what it should show, in a process of its own; whether all of it holds."""
+    command = [sys.executable, "-m", "deploy.demo.fill", str(handle), *(["--empty"] if empty else [])]
+    return subprocess.run(command, check=False).returncode == 0  # noqa: S603 - the command is ours
 
 
-def _say_what_to_try(base_url: str, data_dir: Path, out: Console) -> None:
-    handle = data_dir / "demo.json"
+def _say_what_to_try(base_url: str, handle: Path, out: Console) -> None:
     token = (
         f"TOKEN=$(curl -s {base_url}/oauth2/token -d grant_type=client_credentials -u "
         f"\"$(python3 -c \"import json; c = json.load(open('{handle}'))['clients']['national']; "

@@ -191,7 +191,7 @@ def dispersion(scored: Scores) -> tuple[float, float]:
     phi = float(np.sum(scored.trimmed[kept] ** 2) / size)
     weight = 1 / scored.s[kept] ** 2
     room = float(weight.sum() - (weight**2).sum() / weight.sum())
-    if size * phi < size - 1 or room <= 0:
+    if size == 1 or size * phi < size - 1 or room <= 0:  # of one group alone the room is a rounding error
         return phi, 0.0
     return phi, max(0.0, (size * phi - (size - 1)) / room)
 

@@ -9,7 +9,7 @@ from services.measures.rules.intervals import (
     proportion_interval,
     rate_interval,
 )
-from services.measures.rules.invalid import InvalidRow, finite
+from services.measures.rules.invalid import TOO_FAR_APART, InvalidRow, finite
 from services.measures.rules.standardisation import dsr_interval, is_rate_interval, is_ratio_interval
 
 INTERVALS: dict[str, Callable[[Mapping[str, object], int, float, float], Interval]] = {
@@ -37,4 +37,11 @@ def intervals(
     scale = finite(multiplier, None, "multiplier")
     if scale <= 0:
         raise InvalidRow(None, "multiplier", "must be greater than zero")
-    return [INTERVALS[method](row, index, level, scale) for index, row in enumerate(rows)]
+    return [_interval(method, row, index, level, scale) for index, row in enumerate(rows)]
+
+
+def _interval(method: str, row: Mapping[str, object], index: int, level: float, scale: float) -> Interval:
+    try:
+        return INTERVALS[method](row, index, level, scale)
+    except ArithmeticError as wrong:
+        raise InvalidRow(index, "values" if method == "mean" else "bands", TOO_FAR_APART) from wrong

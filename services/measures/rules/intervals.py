@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from services.measures.rules.invalid import InvalidRow, counts, finite
+from services.measures.rules.invalid import InvalidRow, counts, finite, given
 
 FloatArray = NDArray[np.float64]
 Bounds = tuple[FloatArray, FloatArray]
@@ -110,7 +110,7 @@ def student(values: Sequence[float], confidence: float = 0.95) -> tuple[float, f
 
 def proportion_interval(row: Mapping[str, object], index: int, confidence: float, multiplier: float) -> Interval:
     """Wilson's interval of a `{"numerator", "denominator"}` row; None throughout where either is None."""
-    if row.get("numerator") is None or row.get("denominator") is None:
+    if None in (given(row, index, "numerator"), given(row, index, "denominator")):
         return Interval(None, None, None, "wilson")
     x, n = counts(row, index, within=True)
     lower, upper = wilson(x, n, confidence)
@@ -119,7 +119,7 @@ def proportion_interval(row: Mapping[str, object], index: int, confidence: float
 
 def rate_interval(row: Mapping[str, object], index: int, confidence: float, multiplier: float) -> Interval:
     """The Poisson interval of a `{"numerator", "denominator"}` row; None throughout where either is None."""
-    if row.get("numerator") is None or row.get("denominator") is None:
+    if None in (given(row, index, "numerator"), given(row, index, "denominator")):
         return Interval(None, None, None, "byar")
     x, n = counts(row, index, within=False)
     lower, upper = poisson(x, confidence)

@@ -20,6 +20,9 @@ class InvalidRow(ValueError):
         super().__init__(f"{place} {message}")
 
 
+TOO_FAR_APART = "have numbers too large, or too far apart, to compute with"
+
+
 def finite(value: object, index: int | None, field: str) -> float:
     """`value` as a float; text, booleans, nothing, infinities and NaN raise `InvalidRow`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -67,6 +70,13 @@ def counts(row: Mapping[str, object], index: int, *, within: bool) -> tuple[floa
     if within and numerator > denominator:
         raise InvalidRow(index, "numerator", "must not be more than the denominator")
     return numerator, denominator
+
+
+def given(row: Mapping[str, object], index: int, field: str) -> object:
+    """What stands in a field of a row, None where it is missing; a row without the field raises `InvalidRow`."""
+    if field not in row:
+        raise InvalidRow(index, field, "must be given: null where it is missing")
+    return row[field]
 
 
 def same_length(name: str, length: int, other: str, other_length: int) -> None:

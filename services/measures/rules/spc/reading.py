@@ -1,6 +1,8 @@
 """The body of a request, read straight into series; a fault in it is named as one found later would be."""
 
+import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -16,6 +18,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 _DECODER = msgspec.json.Decoder(Request)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`")
+_NOT_JSON = object()
 _PLACE = re.compile(r" - at `\$\.series\[(?P<series>\d+)\](?:\.(?P<field>\w+))?(?:\[(?P<index>\d+)\])?.*`$")
 
 
@@ -39,6 +42,26 @@ def read(body: bytes) -> Request:
             field=unknown["name"] if unknown else place["field"] or "",
             index=None if index is None else int(index),
         ) from None
+    except msgspec.DecodeError:
+        if (named := _not_finite(body)) is not None:
+            raise named from None
+        raise
+
+
+def _not_finite(body: bytes) -> InvalidSeries | None:
+    """The first NaN or infinity in a series, named by its place: no JSON, but many a program writes them."""
+    try:
+        request: Any = json.loads(body, parse_constant=lambda _: _NOT_JSON)
+    except (ValueError, RecursionError):
+        return None
+    all_series = request.get("series") if isinstance(request, dict) else None
+    for number, series in enumerate(all_series if isinstance(all_series, list) else ()):
+        for field, given in series.items() if isinstance(series, dict) else ():
+            for index, one in enumerate(given) if isinstance(given, list) else ((None, given),):
+                if one is _NOT_JSON or (isinstance(one, list) and _NOT_JSON in one):
+                    message = "NaN and the infinities are no numbers here: write null for what is missing"
+                    return InvalidSeries(message, series=number, id=str(series.get("id", "")), field=field, index=index)
+    return None
 
 
 def _taken_by(kind: type[msgspec.Struct]) -> str:
