@@ -158,6 +158,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 def _place(error: Mapping[str, Any], shape: Any) -> dict[str, Any]:
     where, *path = error["loc"]
+    if error["type"] == "json_invalid":  # the path is how far it could be read
+        return {"pointer": "", "message": f"is not JSON: {error['ctx']['error']} (at character {path[0]})"}
     if where == "body":
         steps, names = bodies.place(shape, path)
         unknown = error["type"] == "extra_forbidden" and names

@@ -136,6 +136,13 @@ def test_what_is_wrong_in_a_body_is_pointed_at(client: httpx.Client, body: Any, 
     assert doc["errors"][0]["message"] in doc["detail"]
 
 
+def test_a_body_that_is_not_json_is_said_to_be_so_and_where(client: httpx.Client) -> None:
+    answer = client.post("/beds", content=b'{"ward": }', headers={"Content-Type": "application/json"})
+    doc = problem(answer, 422, "invalid-request")
+
+    assert doc["errors"] == [{"pointer": "", "message": "is not JSON: Expecting value (at character 9)"}]
+
+
 def test_a_field_there_is_not_is_refused_with_those_there_are(client: httpx.Client) -> None:
     doc = problem(client.post("/beds", json={"ward": "7", "number": 1, "wards": 1}), 422, "invalid-request")
 
