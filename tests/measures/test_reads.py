@@ -162,6 +162,32 @@ def test_a_funnel_has_every_organisation_and_the_limits_the_engine_gives(served:
     assert served.read("/v1/funnels/preterm", level="icb")["items"][0]["numerator"] == 92
 
 
+HUGE = {"population": 1e308, "value": 1, "lower": 0, "upper": 2}
+
+
+@pytest.mark.parametrize(
+    ("statistic", "asked", "pointer"),
+    [
+        ("cusum", {"p": [0.1, 1.2], "y": [0, 1]}, "/p/1"),
+        ("cusum", {"p": [0.1], "y": [0, 1]}, "/y/1"),
+        ("intervals", {"method": "mean", "rows": [{"values": [1]}, {"values": [1e308, 1e308]}]}, "/rows/1/values"),
+        (
+            "funnel",
+            {"kind": "ratio_of_counts", "rows": [{"group": g, "numerator": 1, "denominator": 1e308} for g in "ab"]},
+            "/rows",
+        ),
+        ("inequality", {"value_type": "mean", "rows": [HUGE | {"quantile": place} for place in range(5)]}, "/rows"),
+    ],
+)
+def test_what_makes_no_statistic_is_refused_by_its_place(
+    served: Served, statistic: str, asked: dict[str, object], pointer: str
+) -> None:
+    refused = served.client.post(f"/v1/statistics/{statistic}", json=asked, headers=served.as_())
+    assert refused.status_code == 422, refused.text
+    assert refused.json()["type"] == "/problems/invalid-statistic"
+    assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+
+
 def test_a_count_has_no_funnel(served: Served) -> None:
     served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
     assert served.get("/v1/funnels/deaths").status_code == 422

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.measures import schemas
 from services.measures.problems import InvalidSeries, InvalidStatistic
 from services.measures.rules import cusum, funnel, indicators, inequality, spc
-from services.measures.rules.invalid import InvalidRow
+from services.measures.rules.invalid import TOO_FAR_APART, InvalidRow
 from shared.principal import Principal, Requires
 from shared.problems import problems
 
@@ -138,14 +139,17 @@ class CusumRequest(_Strict):
 
 
 @contextmanager
-def _pointing() -> Iterator[None]:
+def _pointing(place: str = "/rows/{index}/{field}") -> Iterator[None]:
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except InvalidRow as wrong:
-        field = wrong.field.replace(".", "/")
-        pointer = f"/{field}" if wrong.index is None else f"/rows/{wrong.index}/{field}"
+        pointer = f"/{wrong.field}" if wrong.index is None else place.format(index=wrong.index, field=wrong.field)
         errors = [{"pointer": pointer, "message": wrong.message}]
         raise InvalidStatistic(str(wrong), errors=errors) from wrong
+    except (ArithmeticError, np.linalg.LinAlgError) as wrong:
+        errors = [{"pointer": "/rows", "message": TOO_FAR_APART}]
+        raise InvalidStatistic(f"the rows {TOO_FAR_APART}", errors=errors) from wrong
 
 
 def _json(answer: Any) -> Response:
@@ -177,5 +181,5 @@ def compute_inequality(caller: MayRead, body: InequalityRequest) -> Response:
 @router.post("/cusum", responses=problems(InvalidStatistic) | schemas.answers(schemas.CusumAnswer))
 def compute_cusum(caller: MayRead, body: CusumRequest) -> Response:
     """VLAD and risk-adjusted CUSUM, with the cases at which they signal."""
-    with _pointing():
+    with _pointing("/{field}/{index}"):
         return _json(asdict(cusum.risk_adjusted_cusum(**body.model_dump())))

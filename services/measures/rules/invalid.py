@@ -72,10 +72,13 @@ def counts(row: Mapping[str, object], index: int, *, within: bool) -> tuple[floa
     return numerator, denominator
 
 
-def given(row: Mapping[str, object], index: int, field: str) -> object:
-    """What stands in a field of a row, None where it is missing; a row without the field raises `InvalidRow`."""
+def given(row: Mapping[str, object], index: int, field: str, *, under: str = "") -> object:
+    """What stands in a field of a row, None where it is missing; a row without the field raises `InvalidRow`.
+
+    `under` is the place of the row within row `index`, where it is a nested one (`bands/3/`).
+    """
     if field not in row:
-        raise InvalidRow(index, field, "must be given: null where it is missing")
+        raise InvalidRow(index, under + field, "must be given: null where it is missing")
     return row[field]
 
 

@@ -16,7 +16,7 @@ from services.measures.rules.intervals import (
     poisson_method,
     scaled,
 )
-from services.measures.rules.invalid import InvalidRow, not_negative, positive
+from services.measures.rules.invalid import InvalidRow, given, not_negative, positive
 
 Band = Mapping[str, object]
 
@@ -75,7 +75,7 @@ Cell = tuple[float, float, float]
 
 
 def _weighted(band: Band, index: int, place: int) -> Cell:
-    numerator = band.get("numerator")
+    numerator = given(band, index, "numerator", under=f"bands/{place}/")
     return (
         0.0 if numerator is None else not_negative(numerator, index, f"bands/{place}/numerator"),
         positive(band.get("denominator"), index, f"bands/{place}/denominator"),
@@ -124,7 +124,9 @@ def _observed_and_expected(row: Mapping[str, object], index: int) -> tuple[float
     observed, expected, reference, population = [], [], [], []
     for place, band in enumerate(bands_of(row, index)):
         x, n, x_ref = (
-            0.0 if band.get(field) is None else not_negative(band[field], index, f"bands/{place}/{field}")
+            0.0
+            if given(band, index, field, under=f"bands/{place}/") is None
+            else not_negative(band[field], index, f"bands/{place}/{field}")
             for field in ("numerator", "denominator", "reference_numerator")
         )
         n_ref = positive(band.get("reference_denominator"), index, f"bands/{place}/reference_denominator")

@@ -133,6 +133,11 @@ def test_a_wrong_option_is_refused_by_name(options: dict[str, object], field: st
     assert (refused.value.index, refused.value.field) == (None, field)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_group_alone_has_no_variance_between_groups(kind: Kind) -> None:
+    assert funnel([row("A", 3, 10)], kind=kind).tau2 == 0
+
+
 def test_no_rows_are_refused() -> None:
     with pytest.raises(InvalidRow, match="at least one row"):
         funnel([], kind="proportion")

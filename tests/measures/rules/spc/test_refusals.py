@@ -56,6 +56,9 @@ def test_a_series_that_contradicts_itself_is_refused_with_its_place(change, fiel
         (b'{"series": [{"labels": ["1"], "values": [[1, "x"]]}]}', "/series/0/values/0"),
         (b'{"series": [{"labels": [], "values": []}, {"labels": ["1"]}]}', "/series/1"),
         (b'{"series": [{"labels": [], "values": [], "goal": 3}]}', "/series/0/goal"),
+        (b'{"series": [{"labels": ["1", "2"], "values": [1, NaN]}]}', "/series/0/values/1"),
+        (b'{"series": [{"labels": [], "values": []}, {"target": -Infinity}]}', "/series/1/target"),
+        (b'{"series": [{"chart": "s", "labels": ["1"], "values": [[1, Infinity]]}]}', "/series/0/values/0"),
     ],
 )
 def test_a_body_of_the_wrong_types_is_refused_with_its_place(body, pointer):
@@ -63,6 +66,13 @@ def test_a_body_of_the_wrong_types_is_refused_with_its_place(body, pointer):
     with pytest.raises(InvalidSeries) as refusal:
         read(body)
     assert refusal.value.pointer == pointer
+
+
+@pytest.mark.parametrize("body", [b"{", b"[NaN]", b'{"series": NaN}', b'{"series": [NaN]}', b"[" * 100_000, b"\xff"])
+def test_what_is_no_json_anywhere_is_refused_as_that(body):
+    """Given a body that is not JSON, outside any series, when it is read, then the fault is of the request."""
+    with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
+        read(body)
 
 
 def test_a_body_that_is_no_request_is_not_blamed_on_a_series():
