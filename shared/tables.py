@@ -1,6 +1,7 @@
 """Tables: rows as JSON, CSV or Parquet, as the caller asks; those too large to hold are written piece by piece."""
 
 import io
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from shared.media import CSV, PARQUET
 
 CSV_TEXT = f"{CSV}; charset=utf-8"
 MEDIA_TYPES: Mapping[str, str] = {"json": "application/json", "csv": CSV, "parquet": PARQUET}
+_QUALITY = re.compile(r";\s*q=(\d(?:\.\d{0,3})?)\s*(?:;|$)")
 TableForm = Annotated[
     Literal["json", "csv", "parquet"] | None, Query(alias="format", description="By default what Accept asks for.")
 ]
@@ -52,10 +54,18 @@ def table(
 
 
 def accepted(request: Request, forms: Mapping[str, str]) -> str:
-    """The form (of these, with their media types) that the Accept header names first; JSON where it names none."""
+    """The form (of these, with their media types) that the Accept header likes best: by `q`, then by order (RFC 9110).
+
+    JSON where it names none.
+    """
     named = {media_type: form for form, media_type in forms.items()}
-    asked = (one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(","))
-    return next((named[one] for one in asked if one in named), "json")
+    best, chosen = 0.0, "json"
+    for one in request.headers.get("accept", "").lower().split(","):
+        form, quality = named.get(one.partition(";")[0].strip()), _QUALITY.search(one)
+        liking = float(quality[1]) if quality else 1.0
+        if form is not None and liking > best:
+            best, chosen = liking, form
+    return chosen
 
 
 def stands_on(answer: Mapping[str, Any]) -> dict[str, str]:

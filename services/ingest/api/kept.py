@@ -22,7 +22,7 @@ from shared.caching import answer_with_etag, etag
 from shared.db import Database, Session
 from shared.media import sent_as
 from shared.problems import problems
-from shared.tables import parquet_answer
+from shared.tables import accepted, parquet_answer
 
 router = APIRouter(prefix="/v1/submissions/{submission_id}", tags=["Ingest"], responses=problems(UnknownSubmission))
 CSV = "text/csv; charset=utf-8"
@@ -48,7 +48,7 @@ def list_faults(
 ) -> Response:
     """Every fault of a submission, line by line, streamed: all of them are on one page."""
     one = receipts.submission(session, submission_id, caller=caller, known=known)
-    chosen = form or _accepted(request)
+    chosen = form or accepted(request, _FAULTS)
     known_already, headers = _tagged(request, one, "faults", chosen)
     if known_already is not None:
         return known_already
@@ -59,13 +59,6 @@ def list_faults(
         return StreamingResponse(_as_csv(frames), media_type=CSV, headers=headers)
     lines = _as_ndjson(frames) if chosen == "ndjson" else _as_json(frames, one)
     return StreamingResponse(lines, media_type=_FAULTS[chosen], headers=headers)
-
-
-def _accepted(request: Request) -> str:
-    """The form that the Accept header names first; JSON where it names none of them."""
-    asked = [one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")]
-    forms = {media_type: form for form, media_type in _FAULTS.items()}
-    return next((forms[one] for one in asked if one in forms), "json")
 
 
 @router.get("/rejected", response_class=Response, responses=sent_as(media.CSV))
