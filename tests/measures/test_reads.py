@@ -188,6 +188,15 @@ def test_what_makes_no_statistic_is_refused_by_its_place(
     assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize(("asked", "named"), [({"by": "imd"}, "by"), ({"stratum": "imd_quintle=1"}, "stratum")])
+def test_a_stratum_there_is_not_is_refused_by_name(served: Served, asked: dict[str, str], named: str) -> None:
+    with_figures(served)
+    refused = served.get("/v1/series", **READS["/v1/series"], **asked)
+    assert refused.status_code == 422
+    assert [error["parameter"] for error in refused.json()["errors"]] == [named]
+    assert "imd_quintile, ethnic_group" in refused.json()["detail"]
+
+
 def test_a_count_has_no_funnel(served: Served) -> None:
     served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
     assert served.get("/v1/funnels/deaths").status_code == 422
