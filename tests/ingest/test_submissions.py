@@ -168,6 +168,18 @@ def test_a_nil_return_is_a_version_without_rows(ingest: Ingest) -> None:
     assert published(ingest)[0]["ce_kind"] == "nil"
 
 
+@pytest.mark.parametrize("body", [b"\r\n", b"organisation,period,measure,numerator,denominator\n"])
+def test_a_nil_return_may_come_with_a_file_of_no_rows(ingest: Ingest, body: bytes) -> None:
+    receipt = ingest.send(body, nil="true", organisation="RGT", period="2026-05").json()
+    assert [(r["kind"], r["rows"]) for r in receipt["returns"]] == [("nil", 0)]
+
+
+def test_a_nil_return_with_rows_is_refused_and_the_rows_are_not_passed_over(ingest: Ingest) -> None:
+    answer = ingest.send(as_csv(some_counts(months=1)), nil="true", organisation="RGT", period="2026-05")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "nil")
+    assert published(ingest) == []
+
+
 @pytest.mark.parametrize(
     ("organisation", "period", "wrong", "message"),
     [

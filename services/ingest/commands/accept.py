@@ -84,6 +84,9 @@ def accept_submission(
     )
     feed = live[0] if options.nil else checking.written_for(file, live)
     demand_mode(feed, options)
+    if options.nil and checking.holds_rows(file):
+        message = "a nil return says that there are no rows, and rows came with it: leave one of the two out"
+        raise InvalidRequest(message, errors=[{"parameter": "nil", "message": message}])
     submission = _opened(session, body, options, arrival, caller, feed, organisation, received_at)
     checked = Checked() if options.nil else checking.check(file, feed, known.reference, settings=settings)
     _refuse_if_none_is_yours(checked)

@@ -99,6 +99,14 @@ def written_for(file: File, live: Sequence[Feed]) -> Feed:
     return live[0] if first is None else recognised(live, first.frame)
 
 
+def holds_rows(file: File) -> bool:
+    """Whether any row can be read in it; column names alone, an empty list or nothing at all are no rows."""
+    try:
+        return next(file.blocks(), None) is not None
+    except Unreadable:
+        return False
+
+
 def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSettings) -> Checked:
     """Check every row of a file. Raises UnreadableFile or UnsupportedFormat for one that cannot be read to its end."""
     checker, seal = file.checker(feed, reference), sealing(feed, settings)
