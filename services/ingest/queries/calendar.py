@@ -125,7 +125,7 @@ def _entry(one: Expected, known: Known, standing: Standing | None, name: str, to
         "due": of.due,
         "final_due": of.final_due,
         "status": how,
-        "days_late": calendar.days_late(of, standing, today=today) if how in ("late", "missing") else 0,
+        "days_late": calendar.days_late(of, standing, today=today) if how in ("late", "missing", "nil") else 0,
         "first_received_at": standing and standing.first_received,
         "version": standing and standing.version,
         "version_status": standing and standing.status,

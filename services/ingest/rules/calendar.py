@@ -25,13 +25,13 @@ class Standing:
 def status(
     period: Period, of: Days, *, organisation: Organisation | None, standing: Standing | None, today: date
 ) -> Status:
-    """How an organisation stands for a period: it has sent in time (`received`), `late` or a `nil` return, or it has
-    not: then it is `due` to the end of the due day (for ever where there is none) and `missing` from then on. One that
-    did not exist in the period is `exempt`, unless it sent something all the same."""
+    """How an organisation stands for a period: it has sent in time (`received`), `late` or, whenever that came, a `nil`
+    return, or it has not: then it is `due` to the end of the due day (for ever where there is none) and `missing` from
+    then on. One that did not exist in the period is `exempt`, unless it sent something all the same."""
     if standing is not None:
-        if of.due is not None and london_day(standing.first_received) > of.due:
-            return "late"
-        return "nil" if standing.kind == "nil" else "received"
+        if standing.kind == "nil":
+            return "nil"
+        return "late" if of.due is not None and london_day(standing.first_received) > of.due else "received"
     if organisation is not None and not _existed(organisation, period):
         return "exempt"
     return "due" if of.due is None or today <= of.due else "missing"

@@ -29,7 +29,7 @@ def held(*when: int, kind: str = "rows") -> Standing:
         (held(2026, 11, 30, 23, 59), date(2027, 5, 1), "received", 0),
         (held(2026, 12, 1), date(2027, 5, 1), "late", 1),
         (held(2026, 11, 1, kind="nil"), date(2026, 11, 2), "nil", 0),
-        (held(2026, 12, 31, kind="nil"), date(2027, 1, 2), "late", 31),
+        (held(2026, 12, 31, kind="nil"), date(2027, 1, 2), "nil", 31),
     ],
 )
 def test_the_status_on_either_side_of_the_due_day(standing, today, expected, late):
