@@ -70,6 +70,7 @@ class Database:
             max_overflow=0,  # what is borrowed beyond what is kept would be opened anew for every few requests
             pool_use_lifo=True,  # the connections that are used most know the statements already
             pool_pre_ping=True,
+            json_deserializer=orjson.loads,  # which makes the names in documents once
             hide_parameters=True,  # errors are logged and parked; what callers sent must not be
             connect_args={
                 "options": f"-c timezone=UTC -c jit=off -c statement_timeout={1000 * (statement_seconds or 0)}",
