@@ -17852,7 +17852,7 @@ export interface operations {
                      *               "psc"
                      *             ]
                      *           },
-                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py; names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
                      *           "unverified": false,
                      *           "overrides": {},
                      *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
@@ -18082,7 +18082,7 @@ export interface operations {
                      *               "psc"
                      *             ]
                      *           },
-                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py; names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
                      *           "unverified": false,
                      *           "overrides": {},
                      *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
@@ -18294,7 +18294,7 @@ export interface operations {
                      *               "psc"
                      *             ]
                      *           },
-                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py (find_string id 57362650010); names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
+                     *           "source": "code inferred from ODS etr 2026-07 (trust->ICB change per member trust) and confirmed as the 36-ICB list \"effective 01/04/2026\" in a public verify.py; names from written ministerial statement 2025-09-09 (parallelparliament.co.uk) - final legal name of West and North London from memory",
                      *           "unverified": false,
                      *           "overrides": {},
                      *           "recorded_at": "2026-11-23T14:27:00.432495+00:00"
