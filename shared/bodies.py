@@ -30,6 +30,8 @@ def place(shape: Any, path: Sequence[Any]) -> Place:
         return _of_model(shape, path)
     if origin is list and isinstance(path[0], int):
         return _below(inside[0], path)
+    if origin is dict and inside:
+        return _below(inside[1], path)
     return Place(tuple(path))
 
 

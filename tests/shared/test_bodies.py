@@ -41,6 +41,7 @@ BED, BAY = ("on", "number"), ("beds", "best")
         (Several, [{}, {"bed": 1}], Place((1, "bed"), BAY)),
         (Bay | Bed, {"bed": 1, "on": "7"}, Place(("bed",), BAY)),
         (Bay, 1, Place(())),
+        (dict[str, str | int | None], {"on": {"ward": "7"}}, Place(("on",))),
     ],
 )
 def test_an_error_is_placed_in_the_body_that_was_sent(shape: Any, body: Any, found: Place) -> None:
