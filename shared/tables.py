@@ -53,13 +53,13 @@ def table(
     return answer_with_etag(request, buffer.getvalue(), media_type=PARQUET, headers=more)
 
 
-def accepted(request: Request, forms: Mapping[str, str]) -> str:
+def accepted(request: Request, forms: Mapping[str, str], *, otherwise: str = "json") -> str:
     """The form (of these, with their media types) that the Accept header likes best: by `q`, then by order (RFC 9110).
 
-    JSON where it names none.
+    `otherwise` where it names none.
     """
     named = {media_type: form for form, media_type in forms.items()}
-    best, chosen = 0.0, "json"
+    best, chosen = 0.0, otherwise
     for one in request.headers.get("accept", "").lower().split(","):
         form, quality = named.get(one.partition(";")[0].strip()), _QUALITY.search(one)
         liking = float(quality[1]) if quality else 1.0

@@ -25,3 +25,10 @@ PARQUET = MEDIA_TYPES["parquet"]
 def test_of_the_forms_an_accept_header_names_the_best_liked_comes(accept: str, form: str) -> None:
     request = Request({"type": "http", "headers": [(b"accept", accept.encode())]})
     assert accepted(request, MEDIA_TYPES) == form
+
+
+@pytest.mark.parametrize(("accept", "form"), [("", "csv"), ("*/*", "csv"), (f"{PARQUET};q=0.1, text/csv", "csv")])
+def test_where_it_names_none_of_them_what_is_usual_comes(accept: str, form: str) -> None:
+    forms = {name: MEDIA_TYPES[name] for name in ("csv", "parquet")}
+    request = Request({"type": "http", "headers": [(b"accept", accept.encode())]})
+    assert accepted(request, forms, otherwise="csv") == form

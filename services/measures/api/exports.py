@@ -17,12 +17,13 @@ from services.measures.queries.organisations import Sight
 from services.measures.rules.definitions import Definition
 from shared.caching import answer_with_etag
 from shared.db import Database, Session
-from shared.media import PARQUET
+from shared.media import CSV, PARQUET
 from shared.problems import problems
-from shared.tables import CSV_TEXT, parquet_answer, stands_on
+from shared.tables import CSV_TEXT, accepted, parquet_answer, stands_on
 
 router = APIRouter(tags=["Measures"])
 Form = Literal["csv", "parquet"]
+_FORMS = {"csv": CSV, "parquet": PARQUET}
 
 
 @router.get(
@@ -44,7 +45,7 @@ def export_measure(
     definition = queries.definitions.definition_of(session, measure, when)
     sight = queries.organisations.sight(session, asked.caller, when)
     stands = stated(stand, asked, [])
-    chosen: Form = form or ("parquet" if PARQUET in request.headers.get("accept", "") else "csv")
+    chosen = form or accepted(request, _FORMS, otherwise="csv")
     seen = [stands["data_version"], asked.known_at, sight.everything, sorted(sight.codes), definition.source, chosen]
     known = answer_with_etag(request, repr([*seen, queries.exports.directory_version(session)]).encode())
     if known.status_code == 304:
