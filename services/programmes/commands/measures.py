@@ -95,10 +95,10 @@ def publish_measure(session: Session, measure: str, caller: Footprint, act: Act)
     that are counted without an example, and for examples that do not give the figures they expect.
     """
     draft = held_draft(session, measure, caller)
-    if act.who in draft.authors:
-        raise SecondPersonNeeded("you wrote this definition: somebody else must check and publish it")
     proposed = proposal(session, draft.document, caller)
     _refuse(examples.problems(proposed.definition, _feeds(session)))
+    if act.who in draft.authors:
+        raise SecondPersonNeeded("you wrote this definition: somebody else must check and publish it")
     version = entries.Version(
         measure,
         proposed.definition["version"],

@@ -51,6 +51,7 @@ def test_a_definition_is_published_only_with_examples_that_hold(lead, second, ex
     good(lead("POST", "/measures", A_MEASURE | {"examples": examples}), 201)
 
     answer = second("POST", "/measures/east-falls/publish")
+    refused(lead("POST", "/measures/east-falls/publish"), 422, "invalid-definition")  # what is wrong before who asks
 
     refused(answer, 422, "invalid-definition")
     (error,) = answer.json()["errors"]
