@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.demo import checks, load
-from deploy.demo.organisations import homes
 from psip import Client
 from shared.db import now
 
@@ -29,8 +28,7 @@ def main(handle: Path, *, empty: bool) -> int:
 
     if empty:
         with client_for("national") as national:
-            states = [home.registered() for home in homes()]
-            national.post("/v1/organisations", states, reason="the demonstration's care homes")
+            load.register_homes(national)
         return 0
     until = now().date()
     with load.bar(out) as progress:

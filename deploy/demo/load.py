@@ -66,7 +66,7 @@ def load(client_for: ClientFor, until: date, progress: Progress) -> list[Sent]:
     span = Span.before(until)
     with ExitStack() as stack:
         clients = _Clients(client_for, stack)
-        _register_homes(clients["national"])
+        register_homes(clients["national"])
         _annotate(clients, span)
         lines = zip(("Births", "Figures counted", "Care homes"), files.expected(span), strict=True)
         births, counted, weeks = (progress.add_task(name, total=rows) for name, rows in lines)
@@ -89,7 +89,8 @@ class _Clients(dict[str, Client]):
         return client
 
 
-def _register_homes(client: Client) -> None:
+def register_homes(client: Client) -> None:
+    """Tell the registry of the invented care homes."""
     client.post("/v1/organisations", [home.registered() for home in homes()], reason="the demonstration's care homes")
 
 

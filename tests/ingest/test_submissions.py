@@ -180,6 +180,16 @@ def test_a_nil_return_with_rows_is_refused_and_the_rows_are_not_passed_over(inge
     assert published(ingest) == []
 
 
+@pytest.mark.parametrize(("content_type", "status"), [("application/json", 422), ("application/pdf", 415)])
+def test_a_nil_return_with_something_that_cannot_be_read_is_refused_like_any_file(
+    ingest: Ingest, content_type: str, status: int
+) -> None:
+    rows, asked = as_csv(some_counts(months=1)), {"nil": "true", "organisation": "RGT", "period": "2026-05"}
+    answer = ingest.send(rows, content_type=content_type, **asked)
+    assert answer.status_code == status, answer.text
+    assert published(ingest) == []
+
+
 @pytest.mark.parametrize(
     ("organisation", "period", "wrong", "message"),
     [

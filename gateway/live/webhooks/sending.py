@@ -67,9 +67,7 @@ class Sender:
         """Write down what became of the calls that have ended, and begin others; how many of both."""
         ended = [one for one in self._calls if one.done()]
         for one in ended:
-            self._record(
-                self._calls[one], one.result()
-            )  # raises when the database is away: then again at the next step
+            self._record(self._calls[one], one.result())  # raises without the database: then again at the next step
             del self._calls[one]
         jobs = self._take(CALLERS - len(self._calls))
         for job in jobs:
@@ -78,7 +76,7 @@ class Sender:
 
     def finish(self) -> None:
         """Step until every call that is due has been made and written down."""
-        while self.step():
+        while self.step() or self._calls:
             wait(self._calls)
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from services.ingest.rules.verdicts import Verdict
 from services.ingest.rules.versions import recognised
 from services.ingest.settings import IngestSettings
 
+_NO_ROWS = ("empty-file", "header-only")
 _WITHHELD = ("identifiable-data", "unexpected-free-text")
 Seal = Callable[[pl.DataFrame], pl.DataFrame]
 COUNTS = ("received", "accepted", "waiting", "rejected", "duplicate")
@@ -92,19 +93,22 @@ def written_for(file: File, live: Sequence[Feed]) -> Feed:
     """Which of the versions of a feed that may be sent (newest first) the file was written for."""
     if len(live) == 1:
         return live[0]
-    try:
-        first = next(file.blocks(), None)
-    except Unreadable as reason:
-        raise _problem(reason) from reason
+    first = _first_block(file)
     return live[0] if first is None else recognised(live, first.frame)
 
 
 def holds_rows(file: File) -> bool:
-    """Whether any row can be read in it; column names alone, an empty list or nothing at all are no rows."""
+    """Whether there are rows in it; column names alone, an empty list or nothing at all are no rows."""
+    return file.body.size > 0 and _first_block(file) is not None
+
+
+def _first_block(file: File) -> Block | None:
     try:
-        return next(file.blocks(), None) is not None
-    except Unreadable:
-        return False
+        return next(file.blocks(), None)
+    except Unreadable as reason:
+        if reason.code in _NO_ROWS:
+            return None
+        raise _problem(reason) from reason
 
 
 def check(file: File, feed: Feed, reference: Reference, *, settings: IngestSettings) -> Checked:

@@ -169,19 +169,23 @@ def _strata(figures: Sequence[Any], question: Question) -> list[str]:
 
 def _demand_strata(question: Question, figures: Sequence[Any]) -> None:
     """Raise InvalidRequest for a split there cannot be: an empty answer would read as if nothing had happened."""
-    asked = "stratum" if question.by is None else "by"
-    name = question.by if question.by is not None else (question.stratum or "").partition("=")[0]
-    counted = (figure.stratum.startswith(f"{name}=") for figure in figures)
     if question.by is not None and question.stratum is not None:
-        wrong = ("stratum", "say either stratum or by")
-    elif question.stratum and not ONE_STRATUM.match(question.stratum):
-        wrong = ("stratum", "write a stratum as name=value, like imd_quintile=1")
-    elif (name or question.by is not None) and name not in STRATA and not any(counted):
-        wrong = (asked, f"{name[:60]!r} is not a stratum; the strata are {', '.join(STRATA)}")
-    else:
-        return
-    parameter, message = wrong
-    raise InvalidRequest(message, errors=[{"parameter": parameter, "message": message}])
+        raise _wrong("stratum", "say either stratum or by")
+    if question.by is not None:
+        _demand_stratum("by", question.by, figures)
+    if question.stratum:
+        if not ONE_STRATUM.match(question.stratum):
+            raise _wrong("stratum", "write a stratum as name=value, like imd_quintile=1")
+        _demand_stratum("stratum", question.stratum.partition("=")[0], figures)
+
+
+def _demand_stratum(parameter: str, name: str, figures: Sequence[Any]) -> None:
+    if name not in STRATA and not any(one.stratum.startswith(f"{name}=") for one in figures):
+        raise _wrong(parameter, f"{name[:60]!r} is not a stratum; the strata are {', '.join(STRATA)}")
+
+
+def _wrong(parameter: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, errors=[{"parameter": parameter, "message": message}])
 
 
 def _beside(figures: Sequence[Any], question: Question) -> set[str]:
