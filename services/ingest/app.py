@@ -35,7 +35,6 @@ def create_app(settings: IngestSettings) -> FastAPI:
         large=settings.large_body,
         at_once=settings.large_at_once,
         most_waiting=settings.large_waiting,
-        small_at_once=settings.small_at_once,
     )
     return app
 

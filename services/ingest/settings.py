@@ -22,7 +22,6 @@ class IngestSettings(ServiceSettings):
         default=8_000_000, description="Bytes above which a body takes turns with other large ones."
     )
     large_at_once: int = Field(default=2, ge=1, description="Large bodies that are dealt with at once.")
-    small_at_once: int = Field(default=4, ge=1, description="Other bodies that are dealt with at once.")
     large_waiting: int = Field(default=8, ge=0, description="Large bodies that may wait for their turn.")
     rows_per_minute: int = Field(default=20_000_000, ge=1, description="Rows a client may have dealt with in a minute.")
     spare_room: int = Field(default=500_000_000, ge=0, description="Bytes kept free on the disks.")

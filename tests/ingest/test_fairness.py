@@ -100,7 +100,7 @@ def test_a_body_of_unknown_length_is_refused_on_its_way_when_room_runs_out(
 def test_a_small_body_passes_while_large_ones_hold_every_turn() -> None:
     async def claim() -> list[str]:
         order: list[str] = []
-        some = Turns(large=10, at_once=1, most_waiting=1, small_at_once=1)
+        some = Turns(large=10, at_once=1, most_waiting=1)
         async with some.turn(11):
             async with some.turn(10):
                 order.append("small")
@@ -116,31 +116,10 @@ def test_a_small_body_passes_while_large_ones_hold_every_turn() -> None:
     assert asyncio.run(claim()) == ["small", "first large", "second large"]
 
 
-def test_small_bodies_wait_for_one_another_and_none_is_turned_away() -> None:
-    async def claim() -> tuple[list[int], list[int]]:
-        begun: list[int] = []
-        some, over = Turns(large=10, at_once=1, most_waiting=0, small_at_once=2), asyncio.Event()
-
-        async def deal_with(number: int) -> None:
-            async with some.turn(1):
-                begun.append(number)
-                await over.wait()
-
-        async with asyncio.TaskGroup() as group:
-            for number in range(5):
-                group.create_task(deal_with(number))
-            await asyncio.sleep(0.01)
-            at_first = [*begun]
-            over.set()
-        return at_first, begun
-
-    assert asyncio.run(claim()) == ([0, 1], [0, 1, 2, 3, 4])
-
-
 def test_a_turn_is_given_back_when_its_holder_fails() -> None:
     async def claim() -> list[str]:
         order: list[str] = []
-        some = Turns(large=10, at_once=1, most_waiting=0, small_at_once=1)
+        some = Turns(large=10, at_once=1, most_waiting=0)
         with pytest.raises(ZeroDivisionError):
             async with some.turn(11):
                 raise ZeroDivisionError

@@ -1,5 +1,4 @@
-"""Bodies take turns, large ones apart, so that a huge file does not hold up small ones; nothing is taken when the disk
-is full."""
+"""Large bodies take turns, so that a huge file does not hold up small ones; nothing is taken when the disk is full."""
 
 import asyncio
 import math
@@ -17,14 +16,11 @@ _ROOM_RETRY = 60
 
 
 class Turns:
-    """Lets so many large bodies be dealt with at once and so many wait; a small one never waits for a large one.
+    """Lets so many large bodies be dealt with at once and so many wait; a small one never waits."""
 
-    Of small ones any number waits: more at once than `small_at_once` would only take the interpreter from one another.
-    """
-
-    def __init__(self, *, large: int, at_once: int, most_waiting: int, small_at_once: int) -> None:
+    def __init__(self, *, large: int, at_once: int, most_waiting: int) -> None:
         self._large, self._at_once, self._most_waiting = large, at_once, most_waiting
-        self._free, self._free_for_small = asyncio.Semaphore(at_once), asyncio.Semaphore(small_at_once)
+        self._free = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._usual_seconds = _FIRST_GUESS
 
@@ -32,8 +28,7 @@ class Turns:
     async def turn(self, size: int) -> AsyncIterator[None]:
         """Hold a turn for a body of this size. Raises TooBusy, which says when one is likely to be free."""
         if size <= self._large:
-            async with self._free_for_small:
-                yield
+            yield
             return
         if self._waiting >= self._most_waiting and self._free.locked():
             seconds = math.ceil(self._usual_seconds * (self._waiting + 1) / self._at_once)
