@@ -99,7 +99,7 @@ def _from_json(bodies: Iterable[tuple[int, bytes]], shape: _Shape) -> pl.DataFra
 
 def _columns(rows: list[Any], width: int) -> list[tuple[Any, ...]]:
     """The rows' values by column. Attributes are `f0`, `f1`...: a field's name need not be a Python name."""
-    if not rows:
+    if not rows or not width:
         return [()] * width
     names = [f"f{number}" for number in range(width)]
     if width == 1:

@@ -56,6 +56,13 @@ def test_parquet_whose_heights_are_known_is_read_at_once_and_is_the_same() -> No
     ]  # fmt: skip
 
 
+def test_rows_of_which_no_column_is_read_are_still_rows() -> None:
+    # given bodies of both kinds, for a measure that only counts rows
+    bodies = [(JSON, b'[{"days": 7}, {"days": 8}]'), (PARQUET, parquet(pl.DataFrame({"days": [9]})))]
+
+    assert frame_of(bodies, SPEC, only=frozenset()).rows() == [(0,), (0,), (1,)]
+
+
 @pytest.mark.parametrize("heights", [[1, 2, 1], [3, 1, None], None])
 def test_heights_that_are_not_those_of_the_bodies_misplace_no_row(heights: list[int | None] | None) -> None:
     bodies = [(PARQUET, parquet(pl.DataFrame({"days": days}))) for days in ([1, 2, 3], [4], [5])]
