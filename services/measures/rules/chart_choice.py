@@ -36,6 +36,11 @@ class Figures(NamedTuple):
         """Whether there are nowhere more events than cases."""
         return all(map(le, self.numerators, self.denominators))
 
+    @property
+    def negative(self) -> bool:
+        """Whether any is below zero, as a sum may be and a count never is."""
+        return any(one < 0 for one in self.numerators)
+
 
 def choose(definition: Definition, items: Sequence[Mapping[str, Any]], *, asked: str | None, dates: int) -> Choice:
     """The chart for the items (of one stratum); `dates` is how many dates of events are known.
@@ -72,6 +77,8 @@ def _best(definition: Definition, shown: Figures, dates: int) -> Choice:
         if fmean(shown.numerators) < RARE:
             return Choice("run", f"There are fewer than {RARE} events a period, too few for limits.")
         return Choice("xmr", "The measure is a count without a denominator.")
+    if shown.negative:
+        return Choice("xmr", "Some figures are below zero.")
     size = fmean(shown.denominators)
     large = size >= LARGE_DENOMINATOR
     because = f", with denominators of {size:,.0f} on average"
@@ -102,6 +109,8 @@ def _impossible(chart: str, definition: Definition, shown: Figures, dates: int) 
         return "that draws counts, and this measure has a denominator"
     if chart in ("p", "pp", "u", "up") and definition.denominator is None:
         return "that needs a denominator"
+    if chart in ("p", "pp", "u", "up", "c") and shown.negative:
+        return "some figures are below zero"
     if chart in ("p", "pp") and not shown.within:
         return "some figures have more events than cases"
     return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import Any, Literal
 
-from services.measures.rules.invalid import InvalidRow, not_negative
+from services.measures.rules.invalid import InvalidRow
 
 Status = Literal["value", "zero", "rounded", "suppressed", "not_applicable"]
 
@@ -33,7 +33,6 @@ class Policy:
     exact: bool = False
     rate_numerator_from: int = 0
     rate_denominator_from: int = 0
-    people_from: int = 0
 
 
 POLICIES: dict[str, Policy] = {
@@ -52,7 +51,6 @@ POLICIES: dict[str, Policy] = {
         nearest=5,
         rate_numerator_from=5,
         rate_denominator_from=100,
-        people_from=5,
     ),
     "small-numbers": Policy("small-numbers", small_below=8, small_shown_as=None, nearest=5, rate_numerator_from=8),
     "none": Policy("none", small_below=0, small_shown_as=None, nearest=1, exact=True),
@@ -60,9 +58,9 @@ POLICIES: dict[str, Policy] = {
 """Each policy: small counts hidden or shown as one figure, the rest rounded.
 
 `exact` policies have no control at all, for figures that are nobody's (returns in time); `exact_at` names the levels
-(kinds of organisation) that have none. A rate per 1,000 is hidden where a numerator above 0, the denominator, or the
-people behind it are fewer than the policy asks. The dashboard of MSDS prints some rates per 1,000 of unrounded counts;
-here they are of rounded ones too, because an exact rate gives the exact count away, and that a small one beside it.
+(kinds of organisation) that have none. A rate per 1,000 is hidden where a numerator above 0, or the denominator, is
+less than the policy asks. The dashboard of MSDS prints some rates per 1,000 of unrounded counts; here they are of
+rounded ones too, because an exact rate gives the exact count away, and that a small one beside it.
 """
 
 STRICTEST = Policy(
@@ -72,7 +70,6 @@ STRICTEST = Policy(
     nearest=5,
     rate_numerator_from=8,
     rate_denominator_from=100,
-    people_from=8,
 )
 """What holds where a measure names no policy, or one that does not exist."""
 
@@ -92,11 +89,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """A count, or a ratio of two counts, before control; `people` where events are of fewer people than events."""
+    """A count, or a ratio of two counts, before control."""
 
     numerator: float
     denominator: float | None = None
-    people: float | None = None
 
 
 def policy(name: str | None) -> Policy:
@@ -105,9 +101,14 @@ def policy(name: str | None) -> Policy:
 
 
 def shown_count(count: float, rules: Policy) -> float | None:
-    """A count as it may be shown: 0 as it is, a small one hidden (None) or as the policy's figure, others rounded."""
+    """A count as it may be shown: 0 as it is, a small one hidden (None) or as the policy's figure, others rounded.
+
+    What is below zero counts nobody, so that no rule says what of it may be shown: it is hidden.
+    """
     if count == 0:
         return 0
+    if count < 0:
+        return None
     if count < rules.small_below:
         return rules.small_shown_as
     return nearest(count, rules.nearest)
@@ -122,9 +123,8 @@ def disclosed(exact: Exact, rules: Policy, *, level: str, multiplier: float = 1)
     """One figure as it may be shown at this level (kind of organisation).
 
     Ratios are of the rounded counts; rates per 1,000 are shown only where the policy says. `multiplier` scales the
-    value of a ratio. Raises `InvalidRow` for negative counts.
+    value of a ratio.
     """
-    _check(exact)
     if rules.exact or level in rules.exact_at:
         value = _ratio(exact, multiplier)
         return Figure(exact.numerator, exact.denominator, value, _status(exact, value, "value"))
@@ -304,18 +304,10 @@ def without(figure: Figure, column: str) -> Figure:
     return Figure(numerator, denominator, None, "suppressed")
 
 
-def _check(exact: Exact) -> None:
-    for field in ("numerator", "denominator", "people"):
-        if getattr(exact, field) is not None:
-            not_negative(getattr(exact, field), None, field)
-
-
 def _too_rare(exact: Exact, rules: Policy) -> bool:
     """Whether a rate per 1,000 rests on too little; a rate of no events at all says nothing of anybody."""
     return exact.numerator > 0 and (
-        exact.numerator < rules.rate_numerator_from
-        or (exact.denominator or 0) < rules.rate_denominator_from
-        or (exact.people is not None and exact.people < rules.people_from)
+        exact.numerator < rules.rate_numerator_from or (exact.denominator or 0) < rules.rate_denominator_from
     )
 
 

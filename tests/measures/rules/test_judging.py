@@ -38,6 +38,12 @@ def test_the_last_period_with_a_value_is_judged() -> None:
     assert (told.icons.variation, told.icons.rule, told.icons.trial) == ("concern_high", "outside", False)
 
 
+def test_a_figure_below_zero_is_charted_as_it_can_be_and_keeps_no_other_chart_from_being_judged() -> None:
+    below = Track(PROPORTION, a_track([20, 21] * 8).figures | {"2026-05": (-3.0, 100.0)})
+    beside, alone = judged([a_track([20, 21] * 8), below])
+    assert (beside.chart, alone.chart, alone.value) == ("p", "xmr", -3.0)
+
+
 def test_a_step_change_begins_anew_and_is_on_trial() -> None:
     doubled = [20, 21] * 6 + [42, 41] * 3
     (before,), (after,) = judged([a_track(doubled)]), judged([a_track(doubled, steps=[date(2026, 1, 1)])])
