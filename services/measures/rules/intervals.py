@@ -57,7 +57,8 @@ def wilson(numerator: ArrayLike, denominator: ArrayLike, confidence: float = 0.9
     if not isfinite(z):
         return np.zeros_like(x / n), np.ones_like(x / n)
     middle, half = 2 * x + z**2, z * np.sqrt(z**2 + 4 * x * (1 - x / n))
-    return (middle - half) / 2 / (n + z**2), (middle + half) / 2 / (n + z**2)
+    upper = np.minimum((middle + half) / 2 / (n + z**2), 1.0)  # of all cases it may come out one bit above 1
+    return (middle - half) / 2 / (n + z**2), upper
 
 
 def exact(count: ArrayLike, confidence: float = 0.95) -> Bounds:

@@ -4,6 +4,8 @@ from typing import Any
 
 from services.measures.rules.definitions import Definition
 from services.measures.rules.gaps import gaps
+from services.measures.rules.series import Figure, series
+from shared.contracts.periods import Period
 from tests.measures.builders import BIRTHS_FEED, a_measure
 
 PROPORTION = Definition.compile(a_measure().definition, {"births": BIRTHS_FEED})
@@ -23,6 +25,19 @@ def quintiles(*rates: float) -> list[dict[str, Any]]:
 def test_the_most_deprived_are_compared_with_the_least() -> None:
     told = gaps(quintiles(12, 11, 10, 9, 6), PROPORTION, "imd_quintile")
     assert (told["compared"], told["gap"], told["ratio"]) == (["imd_quintile=1", "imd_quintile=5"], 6, 2)
+
+
+def test_a_quintile_of_which_all_are_events_has_its_place_on_the_slope() -> None:
+    # given figures with the intervals of a series, and a stratum of which all fifteen cases are events
+    figures = [Figure(period="2026-05", stratum=f"imd_quintile={n}", numerator=events, denominator=15)
+               for n, events in enumerate((15, 12, 10, 9, 8), 1)]  # fmt: skip
+    month = Period.parse("2026-05")
+    items = series(PROPORTION, "RGT", figures, first=month, last=month, strata=[one.stratum for one in figures])
+
+    told = gaps(items, PROPORTION, "imd_quintile")
+
+    assert told["sii"] < 0
+    assert told["notices"] == []
 
 
 def test_without_one_of_the_ends_nothing_is_compared() -> None:

@@ -43,8 +43,13 @@ def test_the_interval_of_a_proportion_contains_it_and_stays_from_0_to_1(row: dic
     assert contains_its_value(found)
     assert found.lower is not None
     assert found.upper is not None
-    assert found.lower >= -1e-12
-    assert found.upper <= 1 + 1e-12
+    assert found.lower >= 0
+    assert found.upper <= 1
+
+
+def test_no_interval_of_all_cases_is_of_more_than_all() -> None:
+    assert all(one("proportion", {"numerator": n, "denominator": n}).upper == pytest.approx(1) for n in range(1, 50))
+    assert max(one("proportion", {"numerator": n, "denominator": n}).upper or 0 for n in range(1, 50)) == 1
 
 
 @given(row=RATES, level=LEVELS)
