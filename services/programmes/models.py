@@ -185,7 +185,10 @@ class Draft(Base):
 
 
 class Enrolment(Recorded, Base):
-    """What was known of an organisation's part in a programme or change idea: its stage since a day."""
+    """What was known of an organisation's part in a programme or change idea: its stage since a day.
+
+    The rows of one enrolment, the superseded too, are the steps that adoption curves are made of.
+    """
 
     __tablename__ = "enrolment"
 
@@ -215,16 +218,6 @@ class Enrolment(Recorded, Base):
         ),
         Index("ix_enrolment_programme", "programme", "change_idea"),
     )
-
-
-class Stage(Base):
-    """An organisation reached a stage on a day: the steps that adoption curves are made of."""
-
-    __tablename__ = "stage"
-
-    enrolment: Mapped[str] = mapped_column(primary_key=True)
-    since: Mapped[date] = mapped_column(primary_key=True)
-    stage: Mapped[str]
 
 
 class Annotation(Recorded, Base):

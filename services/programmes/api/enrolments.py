@@ -103,7 +103,7 @@ def get_enrolment(
 @router.put(
     "/v1/enrolments/{enrolment}",
     response_model=schemas.Enrolment,
-    responses=problems(NotYours, UnknownEnrolment, InvalidEnrolment, PreconditionFailed),
+    responses=problems(NotYours, UnknownEnrolment, AlreadyThere, InvalidEnrolment, PreconditionFailed),
 )
 def move_enrolment_on(
     request: Request,

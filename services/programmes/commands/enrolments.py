@@ -6,9 +6,9 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.programmes.commands.audit import Act, Line, record
+from services.programmes.commands.audit import Act, Line, record, take_turn
 from services.programmes.commands.entries import SOURCE
-from services.programmes.models import Enrolment, Programme, Stage
+from services.programmes.models import Enrolment, Programme
 from services.programmes.problems import AlreadyThere, InvalidEnrolment, UnknownEnrolment
 from shared.contracts.programmes import EnrolmentChanged
 from shared.messaging.outbox import new_id, publish
@@ -31,26 +31,18 @@ def enrol(session: Session, joining: Joining, act: Act) -> Enrolment:
     Raises InvalidEnrolment for a programme or change idea that does not exist, AlreadyThere when it takes part already.
     """
     _demand_subject(session, joining)
-    here = select(Enrolment).where(
-        Enrolment.known(None),
-        Enrolment.until.is_(None),
-        Enrolment.organisation == joining.organisation,
-        Enrolment.programme == joining.programme,
-        Enrolment.change_idea.is_not_distinct_from(joining.change_idea),
-    )
-    already = session.scalars(here).first()
-    if already is not None:
-        raise AlreadyThere(
-            f"{joining.organisation} takes part since {already.since}, stage {already.stage}: "
-            f"change /v1/enrolments/{already.enrolment}"
-        )
-    return _write(session, None, new_id(), joining, until=None, act=act)
+    enrolment = new_id()
+    _refuse_second(session, enrolment, joining)
+    return _write(session, None, enrolment, joining, until=None, act=act)
 
 
 def move_on(
     session: Session, enrolment: str, act: Act, *, stage: str | None, since: date | None, until: date | None
 ) -> Enrolment:
-    """Record that an organisation reached a stage on a day, or left on one. Raises InvalidEnrolment when it cannot."""
+    """Record that an organisation reached a stage on a day, or left on one; without `until` it takes part (again).
+
+    Raises InvalidEnrolment when it cannot, AlreadyThere when it has joined anew since it left.
+    """
     before = current(session, enrolment)
     day = since or before.since
     if stage is not None and stage != before.stage and since is None:
@@ -62,6 +54,8 @@ def move_on(
     if until is not None and until < day:
         raise InvalidEnrolment("it cannot leave before it came", errors=[_at("until", f"not before {day}")])
     joining = Joining(before.organisation, before.programme, before.change_idea, stage or before.stage, day)
+    if until is None:
+        _refuse_second(session, enrolment, joining)
     return _write(session, before, enrolment, joining, until=until, act=act)
 
 
@@ -72,6 +66,25 @@ def current(session: Session, enrolment: str) -> Enrolment:
     if row is None:
         raise UnknownEnrolment
     return row
+
+
+def _refuse_second(session: Session, enrolment: str, joining: Joining) -> None:
+    """Raise AlreadyThere when the organisation takes part under another enrolment; nobody else enrols it meanwhile."""
+    take_turn(session, "taking part", f"{joining.organisation}/{joining.programme}/{joining.change_idea or ''}")
+    here = select(Enrolment).where(
+        Enrolment.known(None),
+        Enrolment.until.is_(None),
+        Enrolment.enrolment != enrolment,
+        Enrolment.organisation == joining.organisation,
+        Enrolment.programme == joining.programme,
+        Enrolment.change_idea.is_not_distinct_from(joining.change_idea),
+    )
+    already = session.scalars(here).first()
+    if already is not None:
+        raise AlreadyThere(
+            f"{joining.organisation} takes part since {already.since}, stage {already.stage}: "
+            f"change /v1/enrolments/{already.enrolment}"
+        )
 
 
 def _demand_subject(session: Session, joining: Joining) -> None:
@@ -111,7 +124,6 @@ def _write(
         before.superseded_at = act.at
         session.flush()
     session.add(row)
-    session.merge(Stage(enrolment=enrolment, since=joining.since, stage=joining.stage))
     action = "joined" if before is None else "left" if until is not None else "moved on"
     record(session, act, [Line(action, "enrolment", enrolment, row.organisation, was, row.shown())])
     publish(session, [_event(row)], source=SOURCE)

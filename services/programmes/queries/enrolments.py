@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Subquery, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.programmes.footprint import Footprint
-from services.programmes.models import Enrolment, Stage, among
+from services.programmes.models import Enrolment, among
 from services.programmes.problems import UnknownEnrolment
 from services.programmes.queries.stamps import stamp
 from services.programmes.rules.programmes import STAGES
@@ -58,9 +59,18 @@ def one(session: Session, seen_by: Footprint, enrolment: str, *, known_at: datet
     row = session.scalars(query).one_or_none()
     if row is None or not seen_by.sees(row.organisation):
         raise UnknownEnrolment
-    steps = session.scalars(select(Stage).where(Stage.enrolment == enrolment).order_by(Stage.since))
-    stages = [{"stage": step.stage, "since": step.since} for step in steps]
+    steps = reached(known_at)
+    query = select(steps.c.stage, steps.c.since).where(steps.c.enrolment == enrolment).order_by(steps.c.since)
+    stages = [step._asdict() for step in session.execute(query)]
     return row.shown() | {"stages": stages} | stamp(session, KIND, enrolment, known_at=known_at)
+
+
+def reached(known_at: datetime | None = None) -> Subquery:
+    """The steps of all enrolments as they were known: on each day (`since`) the stage that was said of it last."""
+    query = select(Enrolment.enrolment, Enrolment.since, Enrolment.stage)
+    query = query.ext(distinct_on(Enrolment.enrolment, Enrolment.since))
+    query = query.order_by(Enrolment.enrolment, Enrolment.since, Enrolment.id.desc())
+    return (query if known_at is None else query.where(Enrolment.recorded_at <= known_at)).subquery()
 
 
 def adoption(
@@ -76,20 +86,21 @@ def adoption(
 
     `codes` keeps to some organisations (None: all). An organisation that left counts until the day it left.
     """
+    steps = reached()
     query = (
-        select(Enrolment.enrolment, Enrolment.until, Stage.since, Stage.stage)
-        .join(Stage, Stage.enrolment == Enrolment.enrolment)
+        select(Enrolment.enrolment, Enrolment.until, steps.c.since, steps.c.stage)
+        .join(steps, steps.c.enrolment == Enrolment.enrolment)
         .where(Enrolment.known(None), Enrolment.programme == programme)
         .where(Enrolment.change_idea.is_not_distinct_from(change_idea))
-        .order_by(Stage.since)
+        .order_by(steps.c.since)
     )
     if codes is not None:
         query = query.where(among(Enrolment.organisation, codes))
-    steps = [Step(*row) for row in session.execute(query)]
-    if not steps:
+    found = [Step(*row) for row in session.execute(query)]
+    if not found:
         return []
-    periods = Period.of(steps[0].since, grain).until(Period.of(last, grain))
-    return [_reached(period, steps) for period in periods]
+    periods = Period.of(found[0].since, grain).until(Period.of(last, grain))
+    return [_reached(period, found) for period in periods]
 
 
 class Step(NamedTuple):

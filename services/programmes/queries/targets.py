@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.programmes.hierarchy import Hierarchy
-from services.programmes.models import Enrolment, Stage, Target
-from services.programmes.queries import entries
+from services.programmes.models import Enrolment, Target
+from services.programmes.queries import enrolments, entries
 from services.programmes.rules.programmes import STAGES
 
 
@@ -20,27 +20,32 @@ def one(
     shown = entries.one(session, Target, target, known_at=known_at)
     if shown["kind"] != "share_of_organisations":
         return shown
-    return shown | {"standing": _standing(session, hierarchy, shown, at)}
+    return shown | {"standing": _standing(session, hierarchy, shown, at, known_at)}
 
 
-def _standing(session: Session, hierarchy: Hierarchy, target: Mapping[str, Any], at: date) -> dict[str, Any]:
+def _standing(
+    session: Session, hierarchy: Hierarchy, target: Mapping[str, Any], at: date, known_at: datetime | None
+) -> dict[str, Any]:
     """Of the organisations it counts, how many had reached the stage on the day, and whether that is enough."""
     wanted = target["organisations"]
     asked = set(hierarchy.members(target["scope"], at, wanted["kind"]))
-    there = asked & _reached(session, target.get("programme"), wanted, at)
+    there = asked & _reached(session, target.get("programme"), wanted, at, known_at)
     share = 100 * len(there) / len(asked) if asked else None
     enough = None if share is None else share >= target["value"]
     return {"at": at, "organisations": len(asked), "reached": len(there), "share": share, "enough": enough}
 
 
-def _reached(session: Session, programme: str | None, wanted: Mapping[str, Any], at: date) -> set[str]:
+def _reached(
+    session: Session, programme: str | None, wanted: Mapping[str, Any], at: date, known_at: datetime | None
+) -> set[str]:
     """The organisations whose latest stage by the day, of those still taking part, is the wanted one or a later."""
+    steps = enrolments.reached(known_at)
     query = (
-        select(Enrolment.organisation, Enrolment.enrolment, Stage.stage)
-        .join(Stage, Stage.enrolment == Enrolment.enrolment)
-        .where(Enrolment.known(None), Stage.since <= at)
+        select(Enrolment.organisation, Enrolment.enrolment, steps.c.stage)
+        .join(steps, steps.c.enrolment == Enrolment.enrolment)
+        .where(Enrolment.known(known_at), steps.c.since <= at)
         .where(Enrolment.until.is_(None) | (Enrolment.until > at))
-        .order_by(Stage.since)
+        .order_by(steps.c.since)
     )
     if programme is not None:
         query = query.where(Enrolment.programme == programme)

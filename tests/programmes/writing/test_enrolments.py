@@ -1,11 +1,16 @@
 """Organisations join programmes, move on and leave."""
 
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import text
 
+from services.programmes.commands import Act, Joining, enrol
 from shared.contracts.programmes import EnrolmentChanged
 from tests.programmes.writing.samples import AN_ENROLMENT, good, refused
+
+REGISTERED = datetime(2026, 5, 1, 9, tzinfo=UTC)
 
 
 def test_an_organisation_joins_moves_on_and_leaves(registry, lead):
@@ -21,6 +26,38 @@ def test_an_organisation_joins_moves_on_and_leaves(registry, lead):
 def test_nobody_joins_twice(lead):
     good(lead("POST", "/enrolments", AN_ENROLMENT), 201)
     refused(lead("POST", "/enrolments", AN_ENROLMENT), 409, "already-there")
+
+
+def test_of_two_who_enrol_it_at_once_the_second_is_told_that_it_is_there(registry, lead):
+    waits = text("select exists (select 1 from pg_locks where not granted)")
+    with ThreadPoolExecutor(1) as beside:
+        with registry.database.session() as session:
+            enrol(session, Joining("RGT", "matneosip", None, "aware", date(2026, 1, 5)), Act("first", REGISTERED))
+            second = beside.submit(lead, "POST", "/enrolments", AN_ENROLMENT)
+            while not second.done() and not session.scalar(waits):
+                pass
+        refused(second.result(), 409, "already-there")
+
+
+def test_an_enrolment_that_was_left_is_not_taken_up_again_beside_a_newer_one(lead):
+    left, joined = ({"until": "2026-02-01"}, AN_ENROLMENT | {"since": "2026-03-01"})
+    first = f"/enrolments/{good(lead('POST', '/enrolments', AN_ENROLMENT), 201)['id']}"
+    good(lead("PUT", first, left))
+    newer = good(lead("POST", "/enrolments", joined), 201)["id"]
+
+    again = refused(lead("PUT", first, {"stage": "testing", "since": "2026-04-01"}), 409, "already-there")
+
+    assert newer in again["detail"]
+
+
+def test_the_stages_shown_are_those_that_were_known(lead):
+    enrolment = good(lead("POST", "/enrolments", AN_ENROLMENT), 201)
+    place = f"/enrolments/{enrolment['id']}"
+    good(lead("PUT", place, {"stage": "testing", "since": "2026-03-02"}))
+
+    then = good(lead("GET", place, params={"known_at": enrolment["recorded_at"]}))
+
+    assert (then["stage"], [step["stage"] for step in then["stages"]]) == ("engaged", ["engaged"])
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def test_a_target_that_counts_organisations_says_how_many_have_come_far_enough(n
     ]
     assert (standing("2025-02-01")["organisations"], standing("2025-02-01")["enough"]) == (42, False)
     assert standing("2025-02-01")["share"] == pytest.approx(100 * 2 / 42)
+    assert standing("2025-02-01&known_at=2026-06-01T00:00:00Z")["reached"] == 0
 
 
 def test_a_target_of_organisations_can_be_read_changed_and_sent_back(national):

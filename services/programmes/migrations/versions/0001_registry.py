@@ -322,13 +322,6 @@ def upgrade() -> None:
         "uq_programme_current", "programme", ["name"], unique=True, postgresql_where=sa.text("superseded_at is null")
     )
     op.create_table(
-        "stage",
-        sa.Column("enrolment", sa.String(), nullable=False),
-        sa.Column("since", sa.Date(), nullable=False),
-        sa.Column("stage", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("enrolment", "since", name=op.f("pk_stage")),
-    )
-    op.create_table(
         "succession",
         sa.Column("predecessor", sa.String(), nullable=False),
         sa.Column("successor", sa.String(), nullable=False),
@@ -370,7 +363,6 @@ def downgrade() -> None:
     for table in (
         "target",
         "succession",
-        "stage",
         "programme",
         "parked",
         "outbox",
