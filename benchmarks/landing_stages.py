@@ -67,7 +67,7 @@ STAGES: tuple[tuple[Any, str, str], ...] = (
     (landing, "_write", "  write versions"),
     (landing, "publish", "    outbox"),
     (accept, "close", "close"),
-    (closing, "_keep", "  keep the original"),
+    (closing, "copy_rows", "  keep the original"),
 )
 
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy import accounts, memory, migrate, secrets, topics
+from deploy import accounts, memory, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.issuers import check_issuers
 from deploy.kafka import broker
@@ -22,7 +22,6 @@ from deploy.serving import Serving, configuration
 from deploy.settings import Environment
 from deploy.submitting import submit
 from deploy.token_keys import change_token_key
-from shared.messaging.kafka import KafkaBus
 from shared.telemetry import configure_logging
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -79,6 +78,8 @@ def api(
 @app.command()
 def worker(service: Annotated[str, typer.Argument(help=f"One of {', '.join(WORKERS)}.")]) -> None:
     """Carry a service's outbox to Kafka, and apply what others published."""
+    from shared.messaging.kafka import KafkaBus
+
     environment = _environment()
     if service not in WORKERS:
         raise typer.BadParameter(f"there is no worker {service!r}; choose one of {', '.join(WORKERS)}")
@@ -99,6 +100,8 @@ def migrate_databases(
     ] = False,
 ) -> None:
     """Create the databases that are missing, and bring every one up to date."""
+    from deploy import migrate
+
     environment = _environment()
     ensure_databases(environment.server_url())
     for name in SERVICE_DATABASES:
@@ -119,6 +122,8 @@ def load_catalogue() -> None:
 @app.command(name="topics")
 def create_topics() -> None:
     """Create the Kafka topics that the contracts ask for."""
+    from shared.messaging.kafka import KafkaBus
+
     bus = KafkaBus(_environment().kafka())
     for topic in topics.ensure(bus):
         out.print(f"{topic.name}: {topic.partitions} partitions{', compacted' if topic.compacted else ''}")

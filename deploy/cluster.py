@@ -24,7 +24,8 @@ from deploy.platform import load_catalogue
 from deploy.ports import free_ports
 from deploy.postgres import Postgres
 from deploy.services import SERVICES, WORKERS
-from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.kafka import KafkaBus
+from shared.settings import KafkaSettings
 
 READY_SECONDS = 60.0
 GATEWAY = "gateway"

@@ -26,9 +26,10 @@ from services.programmes import commands
 from services.programmes.rules import catalogue
 from shared.db import Database, now
 from shared.messaging.bus import Bus
-from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.kafka import KafkaBus
 from shared.messaging.local import LocalBus
 from shared.messaging.worker import Worker
+from shared.settings import KafkaSettings
 
 LOG = "bus"
 SETTLE_ROUNDS = 10_000

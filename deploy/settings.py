@@ -15,7 +15,7 @@ from gateway.settings import GatewaySettings
 from services.ingest.settings import IngestSettings
 from services.measures.settings import MeasuresSettings
 from services.programmes.settings import ProgrammesSettings
-from shared.messaging.kafka import KafkaSettings
+from shared.settings import KafkaSettings
 
 
 class Environment(BaseSettings):

@@ -21,8 +21,8 @@ from deploy.platform import Platform
 from gateway.access import commands, schemas
 from gateway.access.problems import ClientExists
 from shared.db import Database
-from shared.messaging.kafka import KafkaSettings
 from shared.principal import EVERYONE, Principal
+from shared.settings import KafkaSettings
 
 Credentials = Mapping[str, Mapping[str, str]]
 _INSTALLER = Principal("psip-demo", ALL_SCOPES, frozenset({EVERYONE}), "national")

@@ -15,47 +15,14 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import CommitFailedError, KafkaError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
-from pydantic import BaseModel, ConfigDict, SecretStr
 
 from shared.contracts.event import Topic
 from shared.messaging.bus import BusUnavailable, Message
+from shared.settings import KafkaSettings
 
 _LARGEST = 1_500_000
 _QUARTER_HOUR_MS = 900_000
 _ANSWER_MS = 30_000
-_RECONNECT_MS = 1_000  # how long a client may pause before it tries a broker that was away; by default half a minute
-
-
-class KafkaSettings(BaseModel):
-    """Where Kafka is and how to be let in. `security_protocol` is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bootstrap: str
-    security_protocol: str = "PLAINTEXT"
-    ssl_cafile: str | None = None
-    ssl_certfile: str | None = None
-    ssl_keyfile: str | None = None
-    sasl_mechanism: str | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    replication: int = 1
-    min_insync: int = 1
-
-    def connection(self) -> dict[str, Any]:
-        """The settings as kafka-python takes them."""
-        given = {
-            "bootstrap_servers": self.bootstrap.split(","),
-            "security_protocol": self.security_protocol,
-            "reconnect_backoff_max_ms": _RECONNECT_MS,
-            "ssl_cafile": self.ssl_cafile,
-            "ssl_certfile": self.ssl_certfile,
-            "ssl_keyfile": self.ssl_keyfile,
-            "sasl_mechanism": self.sasl_mechanism,
-            "sasl_plain_username": self.sasl_username,
-            "sasl_plain_password": self.sasl_password.get_secret_value() if self.sasl_password else None,
-        }
-        return {name: value for name, value in given.items() if value is not None}
 
 
 class KafkaBus:

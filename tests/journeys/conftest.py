@@ -6,7 +6,7 @@ import pytest
 
 from deploy.demo.organisations import homes
 from deploy.platform import Platform
-from shared.messaging.kafka import KafkaSettings
+from shared.settings import KafkaSettings
 from tests.journeys.journey import Journey
 
 

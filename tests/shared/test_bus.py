@@ -7,8 +7,9 @@ import pytest
 
 from shared.contracts.event import Topic
 from shared.messaging.bus import Bus, Message, Subscription
-from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.kafka import KafkaBus
 from shared.messaging.local import LocalBus
+from shared.settings import KafkaSettings
 
 FRUIT = Topic("tests.fruit.v1", 3, False)
 STATE = Topic("tests.state.v1", 2, True)

@@ -7,7 +7,8 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 
 from shared.messaging.bus import BusUnavailable, Message
-from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.kafka import KafkaBus
+from shared.settings import KafkaSettings
 
 MESSAGE = Message(topic="births", key="RGT", ordering_key="RGT", headers={}, body=b"{}")
 

@@ -19,9 +19,10 @@ from shared.db import Database, now
 from shared.messaging import cloudevents
 from shared.messaging.bus import Bus
 from shared.messaging.cloudevents import EVENTS
-from shared.messaging.kafka import KafkaBus, KafkaSettings
+from shared.messaging.kafka import KafkaBus
 from shared.messaging.local import LocalBus
 from shared.messaging.outbox import new_id
+from shared.settings import KafkaSettings
 from tests.gateway.live.conftest import cells_changed, happen, organisation, signalled, submitted
 
 ROOT = Path(__file__).parents[3]
