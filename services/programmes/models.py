@@ -282,12 +282,12 @@ class Answer(FirstAnswer, Base):
 class Load(Base):
     """A catalogue that was loaded, by the hash of its content: the same content is not loaded twice.
 
-    `organisations` has the hash of what it said of each: what it says as before is not said again over what was
+    `said` has the hash of what it said of each thing: what it says as before is not said again over what was
     learned since.
     """
 
     __tablename__ = "catalogue_load"
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
-    organisations: Mapped[dict[str, Any]]
+    said: Mapped[dict[str, Any]]
     loaded_at: Mapped[datetime]

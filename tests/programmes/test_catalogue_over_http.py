@@ -103,6 +103,33 @@ def test_a_new_version_supersedes_and_the_old_one_stays(changing):
     assert [one["version"] for one in changing.get("/v1/measures/ch-falls/versions")["items"]] == ["1.1.0", "1.0.0"]
 
 
+NATION = {"scopes": "programmes:read programmes:write", "organisations": ["ENGLAND"]}
+
+
+def with_falls(catalogue, **facts):
+    falls = {**catalogue.measures["ch-falls"], **facts}
+    return msgspec.structs.replace(catalogue, measures={**catalogue.measures, "ch-falls": falls})
+
+
+def test_what_people_made_of_it_since_is_not_undone_by_a_catalogue_that_says_the_same_of_it(changing):
+    target = changing.get("/v1/targets/stillbirths-2025")
+    met = changing.ask("PUT", f"/v1/targets/{target['id']}", json=target | {"status": "met"}, **NATION)
+    retired = changing.ask("POST", "/v1/measures/mn-stillbirth/retire", **NATION)
+    assert (met.status_code, retired.status_code) == (200, 200)
+
+    loaded = changing.load(with_falls(CATALOGUE, version="1.1.0"), now=LOADED + timedelta(1))
+
+    assert loaded == Loaded(measures=1)
+    assert changing.get(f"/v1/targets/{target['id']}")["status"] == "met"
+    assert changing.get("/v1/measures/mn-stillbirth")["status"] == "retired"
+
+
+def test_a_version_that_people_have_gone_beyond_does_not_come_back(changing):
+    changing.load(with_falls(CATALOGUE, version="1.2.0"), now=LOADED + timedelta(1))
+    assert changing.load(with_falls(CATALOGUE, version="1.1.0"), now=LOADED + timedelta(2)) == Loaded()
+    assert changing.get("/v1/measures/ch-falls")["version"] == "1.2.0"
+
+
 def test_what_was_published_cannot_be_altered_in_the_database_either(national):
     for table in ("measure", "feed"):
         with pytest.raises(Exception, match="was published and never changes"), national.database.session() as session:

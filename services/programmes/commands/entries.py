@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from services.programmes.commands.audit import Act, Line, record
 from services.programmes.models import Entry, Feed, Measure, Programme, Target
 from services.programmes.problems import PublishedOtherwise
+from services.programmes.rules.versions import is_later
 from shared.contracts.event import Event
 from shared.contracts.programmes import FeedPublished, MeasurePublished, ProgrammePublished, TargetSet
 from shared.messaging.outbox import publish
@@ -44,13 +45,13 @@ def fingerprint(content: Any) -> str:
 
 
 def write(session: Session, table: type[Entry], versions: Sequence[Version], act: Act) -> int:
-    """Make these the current versions, skipping those that say nothing new; how many were written.
+    """Make these the current versions, skipping those that say nothing new or are older; how many were written.
 
     Each is audited and published. Raises PublishedOtherwise when a version of a measure or feed that was published
     comes with another content: what was published never changes.
     """
     known = _current(session, table, [one.name for one in versions])
-    fresh = [one for one in versions if one.name not in known or known[one.name].fingerprint != one.fingerprint]
+    fresh = [one for one in versions if one.name not in known or _says_more(one, known[one.name])]
     for one in fresh:
         _refuse_rewriting(session, table, one)
     replaced = [known[one.name].id for one in fresh if one.name in known]
@@ -60,6 +61,10 @@ def write(session: Session, table: type[Entry], versions: Sequence[Version], act
     record(session, act, (_line(table, one, known.get(one.name)) for one in fresh))
     publish(session, (EVENTS[table](one, act.at) for one in fresh), source=SOURCE)
     return len(fresh)
+
+
+def _says_more(one: Version, current: Entry) -> bool:
+    return current.fingerprint != one.fingerprint and not is_later(current.version, than=one.version)
 
 
 def _current(session: Session, table: type[Entry], names: Sequence[str]) -> dict[str, Entry]:

@@ -100,7 +100,7 @@ def upgrade() -> None:
     op.create_table(
         "catalogue_load",
         sa.Column("sha256", sa.String(), nullable=False),
-        sa.Column("organisations", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("said", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_catalogue_load")),
     )
