@@ -40,7 +40,9 @@ def list_measures(
 ) -> Response:
     """The published measures with their definitions; or, with `status=draft`, the drafts you may see."""
     if status == "draft":
-        drafts = queries.drafts.listed(session, caller, after=last_id(cursor), limit=limit, programme=programme)
+        drafts = queries.drafts.listed(
+            session, caller, after=last_id(cursor), limit=limit, programme=programme, kind=kind
+        )
         stamp = queries.stamp(session, queries.drafts.KIND)
         return answer_page(request, drafts, limit=limit, key=lambda row: [row["id"]], stamp=stamp)
     rows = queries.entries.listed(

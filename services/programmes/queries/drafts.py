@@ -14,17 +14,18 @@ KIND = Draft.__tablename__
 
 
 def listed(
-    session: Session, seen_by: Footprint, *, after: str | None, limit: int, programme: str | None = None
+    session: Session, seen_by: Footprint, *, after: str | None, limit: int, **filters: str | None
 ) -> list[dict[str, Any]]:
-    """The drafts in order of their measure, from `after` on: one more than `limit`."""
+    """The drafts in order of their measure, from `after` on: one more than `limit`; `filters` are of the document."""
     query = select(Draft).order_by(Draft.measure).limit(limit + 1)
     held = seen_by.held()
     if held is not None:
         query = query.where(among(Draft.owner, held))
     if after is not None:
         query = query.where(Draft.measure > after)
-    if programme is not None:
-        query = query.where(Draft.document["programme"].astext == programme)
+    for name, wanted in filters.items():
+        if wanted is not None:
+            query = query.where(Draft.document[name].astext == wanted)
     return [row.shown() for row in session.scalars(query)]
 
 

@@ -16,6 +16,11 @@ def test_a_draft_is_seen_by_those_it_concerns_only(drafted, second, elsewhere):
     assert good(elsewhere("GET", "/changes?kind=draft"))["items"] == []
 
 
+@pytest.mark.parametrize(("asked", "found"), [("kind=outcome", 1), ("kind=process", 0), ("programme=matneosip", 0)])
+def test_drafts_are_listed_by_what_is_asked_of_them(drafted, lead, asked, found):
+    assert len(good(lead("GET", f"/measures?status=draft&{asked}"))["items"]) == found
+
+
 def test_who_wrote_a_definition_cannot_publish_it(registry, drafted, lead, second):
     refused(lead("POST", "/measures/east-falls/publish"), 403, "second-person-needed")
     shown = good(second("POST", "/measures/east-falls/publish?reason=checked+against+the+tally+sheets"))
