@@ -32,7 +32,8 @@ class Base(Tables):
 class Submission(Base):
     """One POST and its receipt. The counts of its rows always add up: the database refuses them otherwise.
 
-    `link` and `linked_at` are the number and the instant of the receipt's last link in its client's chain.
+    `organisations` are those of the returns it is of, `quarantined` those of its rejected and waiting rows. `link` and
+    `linked_at` are the number and the instant of the receipt's last link in its client's chain.
     """
 
     __tablename__ = "submission"

@@ -29,6 +29,7 @@ from services.ingest.commands.closing import close
 from services.ingest.commands.landing import Landing, land, land_nil
 from services.ingest.commands.quarantine import resolve_mended
 from services.ingest.commands.quotas import demand_quota
+from services.ingest.commands.waiting import catch_up, hold_news
 from services.ingest.models import Submission
 from services.ingest.problems import NotYourOrganisation, UnknownSubmission
 from services.ingest.queries.consequences import consequences
@@ -95,6 +96,7 @@ def accept_submission(
         checked.tell(of_the_file("older-version", found=feed.version, expected=newest.version))
     if (refusal := _refusal(checked, feed, options)) is not None:
         checking.refuse(checked, file, feed, known.reference, refusal, settings=settings)
+    told = hold_news(session) if checked.waiting else known.number
     # Rejected rows sent back join their returns. A file that was refused as a whole is what its feed says it is.
     mode = options.mode or ("merge" if any(not refused_as_a_whole(one) for one in mends) else feed.mode)
     landing = Landing(submission.id, feed, mode, options.final, received_at, options.dry_run)
@@ -107,10 +109,14 @@ def accept_submission(
             checked, file, feed, known.reference, effect.faults["line"], OLDER_EXTRACT, settings=settings
         )
     close(session, submission, checked, effect, body, known)
+    if told != known.number:
+        catch_up(session, submission)
     if not effect.stale:
         resolve_mended(session, submission, checked.sent_back)
-    told = consequences(session, feed, effect.differences, frozenset(effect.measures)) if options.dry_run else None
-    return Answered(submission, consequences=told)
+    if not options.dry_run:
+        return Answered(submission)
+    would = consequences(session, feed, effect.differences, frozenset(effect.measures))
+    return Answered(submission, consequences=would)
 
 
 def _mended(session: Session, checked: Checked, feed: Feed, caller: Principal, known: Known) -> list[Submission]:

@@ -63,11 +63,13 @@ class Checked:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     tally: Tally = field(default_factory=Tally)
     sorter: Sorter = field(default_factory=Sorter)
-    waiting: list[pl.DataFrame] = field(default_factory=list)
+    waiting: Pieces = field(default_factory=Pieces)
     faults: Pieces = field(default_factory=Pieces)
     rejected: Pieces = field(default_factory=Pieces)
     quarantined: set[tuple[str, str | None]] = field(default_factory=set)
     """The returns (organisation and period) that rejected rows are of, where the rows say so."""
+    strangers: set[str] = field(default_factory=set)
+    """The organisations that waiting rows are of."""
     errors_of_file: set[str] = field(default_factory=set)
     """The codes of errors on no line, which reject every row."""
     sent_back: list[pl.DataFrame] = field(default_factory=list)
@@ -79,7 +81,7 @@ class Checked:
         """The file is refused as a whole: every row counts as rejected, and the fault says why."""
         received = self.counts["received"]
         self.counts = {**dict.fromkeys(COUNTS, 0), "received": received, "rejected": received}
-        self.sorter, self.waiting = Sorter(), []
+        self.sorter, self.waiting, self.strangers = Sorter(), Pieces(), set()
         self.tell(fault)
 
     def tell(self, faults: pl.DataFrame) -> None:
@@ -182,7 +184,9 @@ def _put_by(block: Block, verdict: Verdict, feed: Feed, checked: Checked, seal: 
     checked.tell(verdict.faults)
     checked.sorter.add(seal(verdict.accepted))
     if verdict.waiting.height:
-        checked.waiting.append(seal(verdict.waiting))
+        waiting = seal(verdict.waiting)
+        checked.waiting.add(parquet_of(waiting))
+        checked.strangers.update(waiting[ORGANISATION].unique())
     if checked.redacted is not None:
         checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not _suspicious(verdict))))
     if mending := _mending(block.frame):
@@ -200,16 +204,10 @@ def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked,
     of_file = verdict.faults.filter((pl.col("severity") == "error") & pl.col("line").is_null())
     checked.errors_of_file.update(of_file["code"])
     if verdict.counts["rejected"]:
-        lines = verdict.outcomes.filter(pl.col("outcome") == "rejected")[LINE]
-        sent = block.frame.filter(pl.col(LINE).is_in(lines.implode()))
-        rejected = redact(sent, feed).with_columns(sent.select(_mending(sent)).get_columns())
         refused = seal(verdict.refused)
+        sent = block.frame.filter(pl.col(LINE).is_in(refused[LINE].implode()))
         checked.quarantined.update(refused.select(ORGANISATION, PERIOD).drop_nulls(ORGANISATION).unique().iter_rows())
-        checked.rejected.add(
-            parquet_of(
-                _quarantined(with_seals(rejected, refused, feed), refused, verdict.faults, checked.errors_of_file)
-            )
-        )
+        checked.rejected.add(parquet_of(quarantined(sent, refused, verdict.faults, feed, checked.errors_of_file)))
 
 
 def _mending(rows: pl.DataFrame) -> list[pl.Expr]:
@@ -218,14 +216,20 @@ def _mending(rows: pl.DataFrame) -> list[pl.Expr]:
     return [pl.col(OUR_MENDS), pl.col(OUR_LINE).cast(pl.Int64, strict=False)] if said else []
 
 
-def _quarantined(
-    rejected: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame, of_file: Collection[str]
+def quarantined(
+    sent: pl.DataFrame, refused: pl.DataFrame, faults: pl.DataFrame, feed: Feed, of_file: Collection[str] = ()
 ) -> pl.DataFrame:
-    """Rejected rows with what they can be searched by: organisation, period, and the codes of their errors."""
+    """What is kept of rejected rows, and what they can be searched by: organisation, period, codes of their errors.
+
+    `refused` has the lines of the rows as `sent`, in their order, with places and pseudonyms; see `Verdict`.
+    """
+    rejected = redact(sent, feed).with_columns(sent.select(_mending(sent)).get_columns())
     errors = faults.filter(pl.col("severity") == "error").drop_nulls("line")
     codes = errors.group_by("line").agg(pl.col("code").unique().sort().alias(OUR_CODES))
     every = pl.concat_list(pl.col(OUR_CODES).fill_null([]), pl.lit(sorted(of_file), dtype=pl.List(pl.String)))
-    placed = rejected.with_columns(refused[ORGANISATION].alias(OUR_ORGANISATION), refused[PERIOD].alias(OUR_PERIOD))
+    placed = with_seals(rejected, refused, feed).with_columns(
+        refused[ORGANISATION].alias(OUR_ORGANISATION), refused[PERIOD].alias(OUR_PERIOD)
+    )
     told = placed.join(codes, left_on=LINE, right_on="line", how="left", maintain_order="left")
     return told.with_columns(every) if of_file else told
 

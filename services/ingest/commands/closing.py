@@ -1,7 +1,9 @@
 """Closing a submission: the receipt is written, what may be kept is kept, and its completion is published."""
 
+import io
 from collections.abc import Iterable, Iterator
 
+import polars as pl
 import zstandard
 from sqlalchemy.orm import Session
 
@@ -44,11 +46,11 @@ def close(
     submission.organisations = sorted(
         {code for code, _ in checked.sorter.returns()} | {code for code, _ in effect.returns}
     )
-    submission.quarantined = sorted({code for code, _ in checked.quarantined})
+    submission.quarantined = sorted({code for code, _ in checked.quarantined} | checked.strangers)
     submission.status = status_of(submission)
     submission.completed_at = now()
     for waiting in checked.waiting:
-        keep_waiting(session, submission.id, waiting, known)
+        keep_waiting(session, submission.id, pl.read_parquet(io.BytesIO(waiting)), known)
     pieces = _kept(submission, checked, body)
     copy_rows(session, "submission_part", _PART, ((submission.id, *piece) for piece in pieces))
     chain(session, submission, "received")

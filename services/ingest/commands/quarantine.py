@@ -13,17 +13,18 @@ from services.ingest.commands.checking import sealing
 from services.ingest.commands.landing import Effect, Landing, land
 from services.ingest.commands.settling import tell_settled
 from services.ingest.commands.sorting import Sorter
-from services.ingest.commands.waiting import keep_waiting
+from services.ingest.commands.waiting import catch_up, hold_news, keep_waiting
 from services.ingest.models import Resolution, Submission
 from services.ingest.problems import AlreadyResolved, AlreadyWithdrawn, RefusedAsAWhole, StillWrong
 from services.ingest.queries import kept, quarantine
 from services.ingest.queries.receipts import refused_as_a_whole
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE, Block
-from services.ingest.rules.faults import no_faults
+from services.ingest.rules.faults import Tally, no_faults
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import OUR_LINE, OUR_MENDS, match_header
 from services.ingest.rules.identity import identifiable
+from services.ingest.rules.places import ORGANISATION
 from services.ingest.rules.remedies import REMEDIES
 from services.ingest.rules.validation import Checker
 from services.ingest.rules.verdicts import Verdict
@@ -36,7 +37,6 @@ from shared.problems import InvalidRequest
 _Row = tuple[str, int]
 """A rejected row: its submission and line."""
 _SENT_FOR = (OUR_MENDS, OUR_LINE)
-_GROUP = ("code", "severity", "column", "found", "expected", "hint", "example")
 
 
 def correct_row(
@@ -61,6 +61,7 @@ def correct_row(
     row = _changed(quarantine.row(session, submission, line), changes, feed)
     verdict = _judged(row, submission, feed, known, caller)
     seal = sealing(feed, settings)
+    told = hold_news(session) if verdict.waiting.height else known.number
     sorter = Sorter()
     sorter.add(seal(verdict.accepted))
     landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())
@@ -73,6 +74,8 @@ def correct_row(
     _forget_faults(session, submission, line)
     _settle(session, {(submission.id, line)}, "corrected", None, caller.client_id, now())
     chain(session, submission, "corrected")
+    if told != known.number:
+        catch_up(session, submission)
     return effect
 
 
@@ -153,20 +156,15 @@ def _account(submission: Submission, verdict: Verdict, effect: Effect) -> None:
     submission.removed += effect.removed
     submission.returns_total += len(effect.returns)
     submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
+    submission.quarantined = sorted({*submission.quarantined, *verdict.waiting[ORGANISATION]})
     submission.status = status_of(submission)
 
 
 def _forget_faults(session: Session, submission: Submission, line: int) -> None:
     """The faults of a row that is right now count no more."""
-    groups = [dict(group) for group in submission.faults]
-    for fault in quarantine.faults(session, submission.id, [line]).iter_rows(named=True):
-        group = next((one for one in groups if all(one[name] == fault[name] for name in _GROUP)), None)
-        group = group or next((one for one in groups if one["code"] == fault["code"]), None)
-        if group is not None:
-            group["count"] -= 1
-            group["rows"] = [row for row in group["rows"] if row != line]
-    submission.faults = [group for group in groups if group["count"] > 0]
-    submission.faults_total = sum(group["count"] for group in submission.faults)
+    tally = Tally.of(submission.faults)
+    tally.forget(quarantine.faults(session, submission.id, [line]))
+    submission.faults, submission.faults_total = tally.groups(), tally.total
 
 
 def _settle(

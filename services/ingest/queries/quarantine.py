@@ -12,6 +12,7 @@ from services.ingest.problems import UnknownRow
 from services.ingest.queries import kept, receipts
 from services.ingest.queries.reference import Known
 from services.ingest.rules.blocks import LINE
+from services.ingest.rules.faults import no_faults
 from services.ingest.rules.headers import OUR_CODES, OUR_ORGANISATION, OUR_PERIOD, OURS
 from shared.principal import Principal
 
@@ -80,7 +81,7 @@ def faults(session: Session, submission_id: str, lines: Sequence[int]) -> pl.Dat
     found = [
         frame.filter(pl.col("line").is_in(list(lines))) for frame in kept.frames(session, submission_id, kept.FAULTS)
     ]
-    return pl.concat(found) if found else pl.DataFrame()
+    return pl.concat([no_faults(), *found])
 
 
 def _submissions(

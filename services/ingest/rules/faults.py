@@ -4,9 +4,9 @@ A fault names the place (line and column), what was found, what was expected, a 
 as frames of the columns in `FAULTS`; `Tally` groups them for the receipt with exact counts in bounded memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import polars as pl
 
@@ -118,13 +118,20 @@ class Tally:
 
     def __init__(self) -> None:
         self.total = 0
-        self.errors = 0
         self._groups: dict[tuple[str | None, ...], _Group] = {}
+
+    @classmethod
+    def of(cls, groups: Iterable[Mapping[str, Any]]) -> Self:
+        """The tally whose groups these are."""
+        tally = cls()
+        for one in groups:
+            tally._groups[tuple(one[name] for name in _BY)] = _Group(one["count"], [*one["rows"]])
+            tally.total += one["count"]
+        return tally
 
     def add(self, found: pl.DataFrame) -> None:
         """Count the faults of one block (a frame of `FAULTS`)."""
         self.total += found.height
-        self.errors += int((found["severity"] == "error").sum())
         grouped = found.group_by(_BY, maintain_order=True).agg(
             pl.len().alias("count"), pl.col("line").drop_nulls().head(MOST_ROWS).alias("rows")
         )
@@ -133,10 +140,21 @@ class Tally:
             group.count += count
             group.rows = sorted({*group.rows, *rows})[:MOST_ROWS]
 
+    def forget(self, found: pl.DataFrame) -> None:
+        """Count these faults, which were counted before, no more."""
+        for line, *said in found.select("line", *_BY).iter_rows():
+            key = tuple(said)
+            key = key if key in self._groups else _with_others(key)
+            if (group := self._groups.get(key)) is not None:
+                self.total -= 1
+                group.count -= 1
+                group.rows = [row for row in group.rows if row != line]
+                if not group.count:
+                    del self._groups[key]
+
     def _group(self, key: tuple[str | None, ...]) -> _Group:
         if key not in self._groups and len(self._groups) >= MOST_GROUPS:
-            code, severity, column, _, expected, _, example = key
-            key = (code, severity, column, "[other values]", expected, "", example)
+            key = _with_others(key)
         return self._groups.setdefault(key, _Group())
 
     def groups(self) -> list[dict[str, Any]]:
@@ -146,3 +164,9 @@ class Tally:
             for key, one in self._groups.items()
         ]
         return sorted(said, key=lambda g: (g["severity"] != "error", -g["count"], g["code"], g["column"] or ""))
+
+
+def _with_others(key: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    """The group in which values are counted together."""
+    code, severity, column, _, expected, _, example = key
+    return code, severity, column, "[other values]", expected, "", example

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.rules.blocks import LINE, Block
-from services.ingest.rules.columns import Columns, Read
+from services.ingest.rules.columns import Columns
 from services.ingest.rules.counts import FEED as COUNTS
 from services.ingest.rules.counts import unknown_measures
 from services.ingest.rules.crosschecks import CrossChecks
@@ -60,16 +60,18 @@ class Checker:
         found = Findings(block.frame[LINE], block.faults)
         read = self._columns.read(block, found)
         self._rows.judge(read.cells, read.rows, read.unread, found)
-        return self._placed(read.rows, found, read, refused=refused, reason=reason)
+        return self._placed(read.rows, found, read.cells, read.unread, refused=refused, reason=reason)
 
     def recheck(self, waiting: pl.DataFrame) -> Verdict:
         """Judge again rows that waited (a frame of `Verdict.waiting`), now that more is known.
 
-        Only what depends on organisations, periods and measures is judged; the rest was found right before.
+        Only what depends on organisations, periods and measures is judged, and whether two of them turn out to be the
+        same record; the rest was found right before.
         """
         rows = waiting.drop(ORGANISATION, PERIOD, LINE)
         found = Findings(waiting[LINE], no_faults())
-        return self._placed(rows, found, None, sent=waiting[ORGANISATION])
+        content = rows.drop(self._feed.organisation)  # which may name one organisation in two ways
+        return self._placed(rows, found, content, _NOTHING_UNREAD, sent=waiting[ORGANISATION])
 
     def finish(self) -> pl.DataFrame:
         """Faults of the file known only at its end. If there is an error among them nothing of the file may land."""
@@ -81,14 +83,15 @@ class Checker:
         self,
         rows: pl.DataFrame,
         found: Findings,
-        read: Read | None,
+        content: pl.DataFrame,
+        unread: Mapping[str, pl.Series],
         *,
         sent: pl.Series | None = None,
         refused: pl.Series | None = None,
         reason: str = "",
     ) -> Verdict:
         """Whose rows they are, for when, and whether they are known already."""
-        place = self._places.judge(rows, found, read.unread if read else _NOTHING_UNREAD, sent=sent)
+        place = self._places.judge(rows, found, unread, sent=sent)
         waits = place.unknown
         if self._feed.id == COUNTS:
             rows = rows.with_columns(pl.col("measure").str.to_lowercase(), pl.col("stratum").replace("", None))
@@ -101,7 +104,7 @@ class Checker:
         placed = rows.with_columns(
             place.organisation.alias(ORGANISATION), place.period.alias(PERIOD), found.lines.alias(LINE)
         )
-        repeats = self._judge_repeats(placed, found, read)
+        repeats = self._judge_repeats(placed, found, content, unread)
         if refused is not None:
             found.add(found.lines.is_in(refused.implode()), reason, column=None)
         return verdict(self._feed, placed, found, waits=waits.fill_null(value=False).to_numpy(), repeats=repeats)
@@ -110,16 +113,18 @@ class Checker:
         landing = rows & ~pl.Series(found.rejected)
         found.add(landing, code, column=column, severity="warning", cells=cells)
 
-    def _judge_repeats(self, placed: pl.DataFrame, found: Findings, read: Read | None) -> np.ndarray:
+    def _judge_repeats(
+        self, placed: pl.DataFrame, found: Findings, content: pl.DataFrame, unread: Mapping[str, pl.Series]
+    ) -> np.ndarray:
         """Which rows say again what an earlier row said; those that say otherwise are faults."""
-        if not self._feed.key or read is None:
+        if not self._feed.key:
             return np.zeros(placed.height, dtype=bool)
         known = ~found.spoilt
         for place in (placed[ORGANISATION], placed[PERIOD]):
             known &= place.is_not_null().to_numpy() if place.null_count() else True
         for name in self._feed.key:
-            known &= ~read.unread[name].to_numpy() if name in read.unread else True
-        key, content, lines = placed.select(ORGANISATION, PERIOD, *self._feed.key), read.cells, found.lines
+            known &= ~unread[name].to_numpy() if name in unread else True
+        key, lines = placed.select(ORGANISATION, PERIOD, *self._feed.key), found.lines
         if not known.all():
             judged = pl.Series(known)
             key, content, lines = key.filter(judged), content.filter(judged), lines.filter(judged)

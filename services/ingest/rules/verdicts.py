@@ -63,7 +63,7 @@ def _those(rows: pl.DataFrame, chosen: np.ndarray) -> pl.DataFrame:
 
 
 def _refused(feed: Feed, rejected: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    names = [one.name for one in feed.fields if one.identifier in SEALABLE]
+    names = [one.name for one in feed.fields if one.identifier in SEALABLE and one.name in rejected.columns]
     if rejected.is_empty():
         return rejected.select(LINE, ORGANISATION, PERIOD, *names)
     doubted = told.filter(pl.col("column").is_in(feed.organisation) & (pl.col("severity") == "error"))
