@@ -214,6 +214,38 @@ def test_inequalities_have_rates_the_gap_between_the_ends_and_the_indices(served
     assert found["unknown_share"] == 0
 
 
+def test_a_year_of_inequalities_is_of_the_months_whose_figures_have_both_halves(served: Served) -> None:
+    # given a month of figures, and one that awaits its denominators
+    served.hear(an_organisation("RGT"))
+    for month, size in (("2026-04", 100), ("2026-05", None)):
+        rows = [counted("preterm", 10, size), counted("preterm", 10, size, "imd_quintile=1")]
+        served.hear(a_return(rows, feed="measure-counts", period=month))
+
+    found = served.read("/v1/inequalities/preterm/RGT")
+
+    assert (found["whole"]["numerator"], found["whole"]["denominator"], found["items"][0]["value"]) == (10, 100, 10)
+
+
+@pytest.mark.parametrize(("basis", "of"), [("as_was", {"RVJ": 100, "RGT": 200}), ("as_is_now", {"RGT": 300})])
+def test_whoever_was_succeeded_is_compared_as_it_is_now_with_nobody_else(
+    served: Served, basis: str, of: dict[str, int]
+) -> None:
+    served.hear(
+        an_organisation("QUE", kind="icb"),
+        an_organisation("RVJ", within={"QUE": ("icb", None, "2026-02-01")}, succeeded_by=("RGT", "2026-02-01")),
+        an_organisation("RGT", within=WITHIN),
+    )
+    for code, size in (("RVJ", 100), ("RGT", 200)):
+        row = counted("preterm", 20, size)
+        served.hear(a_return([row], feed="measure-counts", organisation=code, period="2026-01"))
+
+    funnel = served.read("/v1/funnels/preterm", org_basis=basis)["items"]
+    matrix = served.read("/v1/matrix", within="QUE", org_basis=basis)["items"]
+
+    assert {one["organisation"]: one["denominator"] for one in funnel} == of
+    assert {one["organisation"]: one["denominator"] for one in matrix} == {"QUE": 300, **of}
+
+
 def test_the_matrix_says_what_each_chart_says(served: Served) -> None:
     with_figures(served)
     served.hear_together(monthly([60.0]))

@@ -1,7 +1,9 @@
 """From returns to cells: what changed is computed anew, once, and history stays."""
 
 from datetime import UTC, datetime
+from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from services.measures.commands import verify
@@ -239,6 +241,17 @@ def test_after_a_merger_the_successor_carries_on_the_figures_when_asked_as_it_is
     )
     assert figures(measures.ask(series)) == [("2026-01", 1, 10, "value")]
     assert figures(measures.ask(series, basis="as_is_now")) == [("2026-01", 4, 20, "value")]
+
+
+@pytest.mark.parametrize("rows", [[], [counted("preterm", 50, None)]], ids=["nil", "without its denominator"])
+def test_what_the_one_before_sent_without_figures_takes_nothing_from_its_successors(
+    measures: Measures, rows: list[dict[str, Any]]
+) -> None:
+    set_up(measures, an_organisation("RVJ", succeeded_by=("RGT", "2026-02-01")))
+    feed, kind = ("measure-counts", "rows") if rows else ("births", "nil")
+    measures.hear(a_return(rows, feed=feed, kind=kind, organisation="RVJ"))
+    measures.hear(a_return(some_births(preterm=1, term=9)))
+    assert figures(measures.ask(series, basis="as_is_now")) == [("2026-01", 1, 10, "value")]
 
 
 def test_a_batch_of_many_small_returns_is_applied_in_one_go_and_told_once_an_organisation(measures: Measures) -> None:

@@ -61,10 +61,11 @@ def known(
     grain = _grain(rows, definition, first or last)
     rows = [row for row in rows if row.grain == grain]
     periods = {row.start: row.period for row in rows}
-    figures = _together(session, definition, members, rows, at, today) if aggregate else _own(rows)
+    figures = _together(session, definition, members, rows, at, today) if aggregate else _own(rows, definition)
+    sent = {row.period for row in rows if row.kind != "nil"}
     return Known(
         figures=figures,
-        nil=frozenset(row.period for row in rows if row.kind == "nil") if not aggregate else frozenset(),
+        nil=frozenset(periods.values()) - sent if not aggregate else frozenset(),
         dates=sorted(when for row in rows for when in row.dates or ()),
         grain=grain,
         first=first or (Period.parse(periods[min(periods)]) if periods else None),
@@ -88,21 +89,40 @@ def quarantined(
 
 
 def _hidden(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[str, Hidden]:
-    members: dict[str, list[_Row]] = defaultdict(list)
+    periods: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        if row.is_whole(definition):
-            members[row.period].append(row)
-    return {
-        period: {
-            column: margins.to_hide([_counts(row.strata, getattr(row, column)) for row in each], rules)
-            for column in ("numerator", "denominator")
-        }
-        for period, each in members.items()
-    }
+        periods[row.period].append(row)
+    return {period: _beside_members(each, definition, rules) for period, each in periods.items()}
 
 
-def _counts(strata: Sequence[str], counts: Sequence[float | None]) -> dict[str, float]:
-    return {name: count for name, count in zip(strata, counts, strict=True) if count is not None}
+def hidden_together(
+    session: Session,
+    definition: Definition,
+    members: Sequence[Membership],
+    *,
+    within: Period,
+    grain: Grain,
+    at: datetime | None,
+    rules: Policy,
+) -> Hidden:
+    """The strata of a year's periods taken together that may not be shown beside each member's, taken together too."""
+    rows = _rows(session, definition.measure, members, first=within, last=within, at=at)
+    return _beside_members([row for row in rows if row.grain == grain], definition, rules)
+
+
+def _beside_members(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> Hidden:
+    """The strata of the sum of these rows that may not be shown beside the sums of each organisation."""
+    whole = [row for row in rows if row.is_whole(definition)]
+    return {column: margins.to_hide(_by_member(whole, column), rules) for column in ("numerator", "denominator")}
+
+
+def _by_member(rows: Sequence["_Row"], column: str) -> list[dict[str, float]]:
+    members: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in rows:
+        for stratum, count in zip(row.strata, getattr(row, column), strict=True):
+            if count is not None:
+                members[row.organisation][stratum] += count
+    return list(members.values())
 
 
 def known_then(at: datetime | None) -> str:
@@ -174,10 +194,13 @@ def _grain(rows: Sequence[_Row], definition: Definition, asked: Period | None) -
     return default_grain((row.grain for row in rows), definition.period) if asked is None else asked.grain
 
 
-def _own(rows: Sequence[_Row]) -> list[Figure]:
+def _own(rows: Sequence[_Row], definition: Definition) -> list[Figure]:
     """One organisation's own figures; where it carries on those it succeeded, theirs are added."""
-    summed: dict[tuple[str, str], Figure] = {}
+    periods: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
+        periods[row.period].append(row)
+    summed: dict[tuple[str, str], Figure] = {}
+    for row in (row for each in periods.values() for row in _adding_up(each, definition)):
         for stratum, numerator, denominator in zip(row.strata, row.numerator, row.denominator, strict=True):
             one = Figure(
                 period=row.period, stratum=stratum, numerator=numerator, denominator=denominator,
@@ -186,6 +209,12 @@ def _own(rows: Sequence[_Row]) -> list[Figure]:
             before = summed.get((row.period, stratum))
             summed[row.period, stratum] = one if before is None else _added(before, one)
     return list(summed.values())
+
+
+def _adding_up(rows: Sequence[_Row], definition: Definition) -> Sequence[_Row]:
+    """Those of a period's rows that make a figure together; all, to say why there is none, where no figures do."""
+    whole = [row for row in rows if row.is_whole(definition)]
+    return whole if any(row.kind != "nil" for row in whole) else rows
 
 
 def _together(

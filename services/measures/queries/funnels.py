@@ -39,7 +39,9 @@ def funnel_of(
         raise NotComparable(message, errors=[{"parameter": "measure", "message": message}])
     whole = organisations.place(session, within, now) if within is not None else None
     places = organisations.places_of_kind(session, level, within=whole, basis=asked.basis, when=now)
-    members = organisations.members_of(session, places, basis=asked.basis, when=now)
+    every = organisations.members_of(session, places, basis=asked.basis, when=now)
+    places = organisations.apart(places, every)
+    members = {one.code: every[one.code] for one in places}
     when = period or _newest(
         session, definition, [one.code for each in members.values() for one in each], asked.known_at
     )

@@ -9,16 +9,15 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from services.measures.problems import InvalidPeriod
+from services.measures.queries import cells
 from services.measures.queries.series import Found, Question, figures_of, stated
 from services.measures.rules import disclosure, margins
 from services.measures.rules.gaps import gaps
 from services.measures.rules.series import Figure, add_intervals
 from services.measures.rules.series import series as tidy
 from services.measures.rules.strata import STRATA, WHOLE
-from shared.contracts.periods import Period
+from shared.contracts.periods import Grain, Period
 from shared.problems import InvalidRequest
-
-Sums = dict[str, tuple[float | None, float | None]]
 
 
 def inequalities(session: Session, question: Question) -> dict[str, Any]:
@@ -32,7 +31,8 @@ def inequalities(session: Session, question: Question) -> dict[str, Any]:
         message = f"{by!r} is not a stratum; the strata are {', '.join(STRATA)}"
         raise InvalidRequest(message, errors=[{"parameter": "by", "message": message}])
     found, known = figures_of(session, replace(question, first=None, last=None, by=by))
-    year = _newest_year(known.figures)
+    taken = {one.period for one in known.figures if one.stratum == WHOLE and _counts(one, found)}
+    year = Period.of(max(Period.parse(one).start for one in taken), "financial_year") if taken else None
     first, last = question.first or year, question.last or question.first or year
     if first is None or last is None:
         return _answer(found, question, by, None, None, [])
@@ -41,50 +41,59 @@ def inequalities(session: Session, question: Question) -> dict[str, Any]:
         raise InvalidPeriod(message, errors=[{"parameter": "from", "message": message}])
     inside = [
         one for one in known.figures
-        if first.start <= Period.parse(one.period).start <= last.end
+        if one.period in taken and first.start <= Period.parse(one.period).start <= last.end
         and (one.stratum == WHOLE or one.stratum.startswith(f"{by}="))
     ]  # fmt: skip
     items = _items(found, inside, first)
     if found.policy is not None:
-        items = _controlled(found, items, inside)
+        items = _controlled(session, found, known.grain, items, inside, first)
     add_intervals(items, found.definition)
     return _answer(found, question, by, first, last, items)
-
-
-def _newest_year(figures: Sequence[Figure]) -> Period | None:
-    days = [Period.parse(one.period).start for one in figures if one.stratum == WHOLE and one.numerator is not None]
-    return Period.of(max(days), "financial_year") if days else None
 
 
 def _items(found: Found, figures: Sequence[Figure], first: Period) -> list[dict[str, Any]]:
     """One item a stratum, as in a series of one period."""
     sums: dict[str, Figure] = {}
-    whole = {one.period for one in figures if one.stratum == WHOLE and one.numerator is not None}
     for one in figures:
-        if one.period in whole:
-            before = sums.get(one.stratum, Figure(period=first.text, stratum=one.stratum))
-            sums[one.stratum] = msgspec.structs.replace(
-                before,
-                numerator=_plus(before.numerator, one.numerator),
-                denominator=_plus(before.denominator, one.denominator),
-                provisional=before.provisional or one.provisional,
-            )
+        before = sums.get(one.stratum, Figure(period=first.text, stratum=one.stratum))
+        sums[one.stratum] = msgspec.structs.replace(
+            before,
+            numerator=_plus(before.numerator, one.numerator),
+            denominator=_plus(before.denominator, one.denominator),
+            provisional=before.provisional or one.provisional,
+        )
     strata = sorted({WHOLE, *sums})
     return tidy(found.definition, found.place.code, sums.values(), first=first, last=first, strata=strata)
+
+
+def _counts(whole: Figure, found: Found) -> bool:
+    """Whether a period is among those taken together: with both halves, and of a return that passed its gates."""
+    both = whole.numerator is not None and (found.definition.denominator is None or whole.denominator is not None)
+    return both and (found.place.is_aggregate or not whole.failed)
 
 
 def _plus(one: float | None, other: float | None) -> float | None:
     return other if one is None else one if other is None else one + other
 
 
-def _controlled(found: Found, items: Sequence[dict[str, Any]], figures: Sequence[Figure]) -> list[dict[str, Any]]:
-    """The items as they may be shown: as a table of strata, and each beside the periods it is the sum of."""
+def _controlled(
+    session: Session, found: Found, grain: Grain, items: Sequence[dict[str, Any]], figures: Sequence[Figure],
+    year: Period,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The items as they may be shown: as a table of strata, and each beside the periods, and the members, it is the
+    sum of."""
     rules = disclosure.policy(found.definition.disclosure)
     periods: dict[str, list[Figure]] = defaultdict(list)
     for one in figures:
         periods[one.period].append(one)
+    beside: cells.Hidden = {}
+    if found.place.is_aggregate or len(found.members) > 1:
+        beside = cells.hidden_together(
+            session, found.definition, found.members, within=year, grain=grain, at=found.when.at, rules=rules
+        )
     hidden = {
-        column: margins.to_hide(
+        column: beside.get(column, set())
+        | margins.to_hide(
             [
                 {one.stratum: count for one in each if (count := getattr(one, column)) is not None}
                 for each in periods.values()

@@ -26,8 +26,10 @@ def matrix(
     """
     when, stand = asked.begin(session)
     definitions = definitions_of(session, programme=programme, when=when)
-    places = {one.code: one for one in places_asked(session, asked, when, organisation=organisation, within=within)}
-    members = organisations.members_of(session, list(places.values()), basis=asked.basis, when=when)
+    asked_for = places_asked(session, asked, when, organisation=organisation, within=within)
+    every = organisations.members_of(session, asked_for, basis=asked.basis, when=when)
+    places = {one.code: one for one in organisations.apart(asked_for, every)}
+    members = {code: every[code] for code in places}
     sight = organisations.sight(session, asked.caller, when)
     rules = {
         (place.code, measure): rules_for(sight, one, place)

@@ -1,7 +1,7 @@
 """Who lies within whom: the members of an organisation over time, and whose exact figures a caller may see."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, NamedTuple
@@ -158,6 +158,14 @@ def _members_of(session: Session, places: Sequence[Place], basis: Basis, when: M
     if basis == "as_was":
         return found
     return {code: _as_now(session, each, when) for code, each in found.items()}
+
+
+def apart(places: Iterable[Place], members: Mapping[str, Sequence[Membership]]) -> list[Place]:
+    """Those of these organisations that do not count in another of them: whom one has succeeded, as it is now, does."""
+    here = list(places)
+    succeeded = {one.code for each in here if not each.is_aggregate for one in members[each.code]
+                 if one.code != each.code}  # fmt: skip
+    return [one for one in here if one.code not in succeeded]
 
 
 def ancestors(session: Session, of: Place, when: Moment = NOW) -> list[str]:
