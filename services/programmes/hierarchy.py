@@ -57,7 +57,7 @@ class Hierarchies:
         self._pasts: dict[datetime | None, Hierarchy] = {}
 
     def known(self, session: Session, at: datetime | None = None) -> Hierarchy:
-        """The hierarchy as it is known now, or was at an instant."""
+        """The hierarchy as it is known now, or was at an instant; asked before the session writes organisations."""
         version = _version(session)
         with self._lock:
             if version != self._version:
@@ -71,6 +71,12 @@ class Hierarchies:
                     self._pasts.pop(next(iter(self._pasts)))
                 self._pasts[last] = Hierarchy(read(session, known_at=at), known_at=at)
             return self._pasts[last]
+
+    def beside(self, session: Session) -> Hierarchy:
+        """The hierarchy with what this transaction has written, of which nobody else may be told before its end."""
+        with self._lock:
+            known, version = self._now, self._version
+        return Hierarchy(_changed(session, known.organisations.by_code, since=version))
 
 
 def _version(session: Session) -> int:

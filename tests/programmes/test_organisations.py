@@ -1,13 +1,17 @@
 """Organisations over HTTP: who they are, who held them when, what became of them."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import pytest
 
+from services.programmes.commands import Act, register_organisations
+from services.programmes.hierarchy import Hierarchies
 from services.programmes.problems import InvalidOrganisation
 from services.programmes.rules.organisations import Organisation
 from shared.contracts.programmes import Edge, OrganisationChanged, Succession
 
+THEN = datetime(2026, 5, 1, 9, tzinfo=UTC)
 APRIL = date(2026, 4, 1)
 LAST_DAY = date(2026, 3, 31)
 
@@ -221,3 +225,16 @@ def test_what_cannot_be_true_is_refused_with_the_place(east, wrong, names):
     with pytest.raises(InvalidOrganisation, match=names) as refusal:
         east.register(wrong)
     assert refusal.value.errors[0]["pointer"] == "/0"
+
+
+def test_what_was_not_committed_is_told_to_nobody_else(registry):
+    kept = Hierarchies()
+    with suppress(RuntimeError), registry.database.session() as session:
+        register_organisations(session, [Organisation(code="R99", name="Never", kind="trust")], Act("tester", THEN))
+        assert kept.beside(session).code_of("R99") == "R99"
+        with registry.database.session() as another:
+            assert kept.known(another).code_of("R99") is None
+        raise RuntimeError
+
+    with registry.database.session() as session:
+        assert kept.known(session).code_of("R99") is None

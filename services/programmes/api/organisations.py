@@ -159,7 +159,7 @@ def register_organisations(
     if caller.hierarchy.code_of(body.code) is not None:
         raise AlreadyThere(f"{body.code} is registered: change it with PUT /v1/organisations/{body.code}")
     commands.register_organisations(session, [body.state()], act, caller=caller)
-    shown = queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
+    shown = queries.organisations.one(session, kept.beside(session), body.code, at=caller.today)
     return made(request, shown, f"/v1/organisations/{body.code}", session)
 
 
@@ -192,7 +192,7 @@ def change_organisation(
     act = commands.Act(caller.who, now(), reason)
     commands.register_organisations(session, [body.state()], act, caller=caller, keeping=_keeping(body))
     return answer_with_etag(
-        request, queries.organisations.one(session, kept.known(session), body.code, at=caller.today)
+        request, queries.organisations.one(session, kept.beside(session), body.code, at=caller.today)
     )
 
 
