@@ -143,6 +143,15 @@ def test_the_public_is_told_of_no_chart_with_small_numbers(served: Served, small
     assert len(signals(served, who=served.as_("public"))) == seen
 
 
+def test_a_signal_that_stands_is_the_publics_while_none_of_its_figures_is_small(served: Served) -> None:
+    set_up(served)
+    seen = []
+    for first in (20, 3, 20):
+        served.hear_together(monthly([first, *QUIET[1:], 60]))
+        seen.append((len(signals(served)), len(signals(served, who=served.as_("public")))))
+    assert seen == [(1, 1), (1, 0), (1, 1)]
+
+
 @pytest.mark.parametrize(("count", "small"), [(3, True), (20, False)])
 def test_those_who_listen_are_told_whether_the_public_may_be(served: Served, count: float, small: bool) -> None:
     """Also when the signal is over: that it was there says as much."""

@@ -81,8 +81,10 @@ def _judge(session: Session, definitions: Mapping[str, Definition], of: Sequence
         if told is not None:
             key, before = (one.place, one.measure), standing.get((one.place, one.measure))
             if before is None or before.variation != told.variation:
-                told = told._replace(small=_small(session, one, drawn, verdict, kinds[one.place], members[one.place]))
-            found[key] = told
+                small = _small(session, one, drawn, verdict, kinds[one.place], members[one.place])
+            else:
+                small = before.small
+            found[key] = told._replace(small=small)
     if found or standing:
         keep(session, standing, found, stand(session, None).data_version, now())
 

@@ -111,9 +111,16 @@ def keep(
     change: int,
     instant: datetime,
 ) -> None:
-    """Resolve what is over, keep what is new and tell of both; a signal that stands is told once."""
+    """Resolve what is over, keep what is new and tell of both; a signal that stands is told once.
+
+    Whether one that stands is of small numbers may change with every figure, and so may who can ask for it.
+    """
     ended = [one for key, one in standing.items() if key not in found or found[key].variation != one.variation]
     begun = {key: one for key, one in found.items() if key not in standing or standing[key].variation != one.variation}
+    turned = [one.id for key, one in standing.items() if key in found and key not in begun
+              and found[key].small != one.small]  # fmt: skip
+    if turned:
+        session.execute(update(Signal).where(Signal.id.in_(turned)).values(small=~Signal.small))
     if ended:
         session.execute(update(Signal).where(Signal.id.in_([one.id for one in ended])).values(resolved_at=instant))
     if begun:
