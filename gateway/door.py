@@ -23,6 +23,8 @@ from gateway.deprecations import DEPRECATED, Deprecation, announcements
 from gateway.limits import CELLS, Allowance, Limits, cells_of, neighbourhood, too_many, too_many_cells
 from gateway.proxy import NOSNIFF, Proxy
 from gateway.routes import ANY_CLIENT, FIGURES, GATEWAY, OPERATIONS, PUBLIC, Routes, Row
+from gateway.service import ClientGone
+from gateway.uploads import Upload, framing
 from gateway.visitors import Visitor, Visitors
 from gateway.wire import Answer, Headers
 from shared import problems
@@ -32,6 +34,7 @@ from shared.problems import Forbidden, NotFound, Problem
 REFUSALS = frozenset({401, 403, 429})
 PRINCIPAL = HEADER.lower().encode()
 _CELLS = CELLS.encode()
+CLIENT_GONE = 499
 LONGEST_ADDRESS = 64  # a proxy that is believed may say anything
 NO_ALLOWANCE = Allowance([], None)
 
@@ -99,10 +102,14 @@ class Door:
         if self._ledger is not None and visit.visitor is not None:
             send = followed(self._ledger, visit.visitor.principal.client_id, scope, send)
         await visit.asked.pause()
-        if visit.row.service == GATEWAY:
-            status = await self._serve_own(scope, receive, send, visit)
-        else:
-            status = await self._forward(scope, receive, send, visit)
+        serve = self._serve_own if visit.row.service == GATEWAY else self._forward
+        try:
+            status = await serve(scope, receive, send, visit)
+        except Problem as problem:
+            await _answer(problem, visit.allowance.headers, scope, receive, send)
+            status = problem.status
+        except ClientGone:
+            status = await _note_gone(send)
         self._note(scope, address, visit, status)
 
     async def _admit(self, scope: Scope, address: str) -> Visit:
@@ -159,18 +166,14 @@ class Door:
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> int:
         assert visit.visitor is not None  # noqa: S101 - no service has a public address
-        try:
-            return await self._proxy.forward(
-                scope,
-                receive,
-                send,
-                row=visit.row,
-                principal=self._visitors.sign(visit.visitor, supposed=visit.asked.supposed),
-                extra=partial(self._told, visit) if visit.need == FIGURES else visit.allowance.headers,
-            )
-        except Problem as problem:
-            await _answer(problem, visit.allowance.headers, scope, receive, send)
-            return problem.status
+        return await self._proxy.forward(
+            scope,
+            receive,
+            send,
+            row=visit.row,
+            principal=self._visitors.sign(visit.visitor, supposed=visit.asked.supposed),
+            extra=partial(self._told, visit) if visit.need == FIGURES else visit.allowance.headers,
+        )
 
     async def _told(self, visit: Visit, answer: Answer) -> Headers:
         """The headers of an answer with figures: its cells are counted before it is given."""
@@ -195,6 +198,8 @@ class Door:
                     await self._roster.try_to_refresh()  # it has been committed: felt here before it is answered
             await send(message)
 
+        if framed := framing(scope["headers"], visit.row):
+            receive = _first(await Upload(receive, visit.row, framed).whole(), receive)
         state = scope["state"] | {"visitor": visit.visitor}
         await self.app({**scope, "headers": headers, "state": state}, receive, send_with_allowance)
         return status
@@ -233,6 +238,16 @@ class Door:
             )
 
 
+def _first(body: bytes, receive: Receive) -> Receive:
+    """Gives the body, which has been read; then whatever else comes."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def give() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return give
+
+
 def _authorization(scope: Scope) -> bytes | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
@@ -244,6 +259,13 @@ def _authorization(scope: Scope) -> bytes | None:
 def _lacks(scope: str) -> Forbidden:
     challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
     return Forbidden(f"this needs the scope {scope}", headers={"WWW-Authenticate": challenge})
+
+
+async def _note_gone(send: Send) -> int:
+    """Nobody will read this; the log and the metrics will."""
+    await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+    return CLIENT_GONE
 
 
 async def _answer(problem: Problem, extra: Headers, scope: Scope, receive: Receive, send: Send) -> None:

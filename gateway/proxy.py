@@ -8,18 +8,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import structlog
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.pool import Origin, Patience
-from gateway.problems import (
-    BodyTooLarge,
-    BrokenAnswer,
-    HeadersTooLarge,
-    RequestTooSlow,
-    ServiceUnreachable,
-)
+from gateway.problems import BrokenAnswer, HeadersTooLarge, ServiceUnreachable
 from gateway.routes import Row
 from gateway.service import ClientGone, LeftAlone, Service
+from gateway.uploads import CHUNKED, Upload, framing
 from gateway.wire import (
     Answer,
     Broken,
@@ -48,10 +43,7 @@ ONLY_OURS = (b"x-psip-", b"x-forwarded-", b"x_psip_", b"x_forwarded_")
 NOT_RETURNED = HOP_BY_HOP | frozenset(b"server date x-request-id x-correlation-id".split())
 LARGEST_HEAD = 32 * 1024
 SMALL_BODY = 64 * 1024  # sent together with the head
-PATIENT_WITH_CLIENTS = 60.0  # seconds a caller may take to send or to read the next part
-SLOWEST_UPLOAD = 2000.0  # bytes a second, on average after the first minute
 WATCH_AFTER = 0.05  # an answer that comes sooner is not worth watching the caller for
-CLIENT_GONE = 499
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 RETRY_SECONDS = 2
 
@@ -112,16 +104,16 @@ class Proxy:
         """Carry the request to the row's service and its answer back with the `extra` headers; the answer's status.
 
         `extra` may be a function of the answer, asked before anything of it is given back. Raises a Problem when
-        there is no answer to give, and nothing has been sent yet.
+        there is no answer to give, and nothing has been sent yet; ClientGone when nobody is there to be given one.
         """
         service = self._services[row.service]
-        framing = _framing(scope["headers"], row)
-        head = _request_head(scope, service.headers, principal, framing, row)
+        framed = framing(scope["headers"], row)
+        head = _request_head(scope, service.headers, principal, framed, row)
         watch = _Watch(receive)
         try:
-            body = await _body(receive, framing, row, watch)
-            repeatable = scope["method"] == "GET" and not framing
-            answer = await _send(service, head, body, chunked=framing == CHUNKED, repeatable=repeatable, row=row)
+            body = await _body(receive, framed, row, watch)
+            repeatable = scope["method"] == "GET" and not framed
+            answer = await _send(service, head, body, chunked=framed == CHUNKED, repeatable=repeatable, row=row)
             try:
                 more = extra if isinstance(extra, list) else await extra(answer)
                 await _relay(answer, send, watch, more, service, row)
@@ -132,42 +124,22 @@ class Proxy:
             if not watch.gone:
                 raise
             watch.acknowledge()
-            return await _note_gone(send)
-        except ClientGone:
-            return await _note_gone(send)
+            raise ClientGone from None
         finally:
             watch.stop()
 
 
-CHUNKED = b"transfer-encoding: chunked\r\n"
 LINES_OF_OURS = 10  # the request line, host, two x-forwarded, the principal, the time, three ids, the blank line
 _SECONDS_LEFT = SECONDS_LEFT.lower().encode()
 
 
-def _framing(headers: Headers, row: Row) -> bytes:
-    """The header line that frames the body; empty where there is none. Raises BodyTooLarge."""
-    length = b""
-    for name, value in headers:
-        if name == b"transfer-encoding":
-            return CHUNKED
-        if name == b"content-length":
-            length = value
-    if not length or length == b"0":
-        return b""
-    if not length.isdigit():
-        raise InvalidRequest("Content-Length is not a number")
-    if int(length) > row.largest_body:
-        raise _too_large(row)
-    return b"content-length: %b\r\n" % length
-
-
-def _request_head(scope: Scope, fixed: bytes, principal: bytes, framing: bytes, row: Row) -> bytes:
+def _request_head(scope: Scope, fixed: bytes, principal: bytes, framed: bytes, row: Row) -> bytes:
     query = scope["query_string"]
     target = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
     trail = telemetry.trail()
     assert trail is not None  # noqa: S101 - FollowTrail has been before us
     ours = b"%b %b HTTP/1.1\r\n%bx-psip-principal: %b\r\n%b: %d\r\n%b" % (
-        scope["method"].encode("ascii"), target, fixed, principal, _SECONDS_LEFT, row.seconds, framing,
+        scope["method"].encode("ascii"), target, fixed, principal, _SECONDS_LEFT, row.seconds, framed,
     )  # fmt: skip
     ids = (
         f"x-request-id: {trail.request_id}\r\nx-correlation-id: {trail.correlation_id}\r\n"
@@ -183,7 +155,7 @@ def _request_head(scope: Scope, fixed: bytes, principal: bytes, framing: bytes, 
     if len(head) > LARGEST_HEAD:
         raise HeadersTooLarge(f"all headers together may hold {LARGEST_HEAD} bytes")
     try:
-        return checked(head, lines=LINES_OF_OURS + bool(framing) + len(theirs))
+        return checked(head, lines=LINES_OF_OURS + bool(framed) + len(theirs))
     except UnsafeHead as error:
         raise InvalidRequest("a header or the path holds a line break") from error
 
@@ -197,7 +169,7 @@ def _named_by_connection(headers: Headers) -> frozenset[bytes]:
 
 
 async def _send(
-    service: Service, head: bytes, body: "bytes | _Upload", *, chunked: bool, repeatable: bool, row: Row
+    service: Service, head: bytes, body: bytes | AsyncIterator[bytes], *, chunked: bool, repeatable: bool, row: Row
 ) -> Answer:
     patience = Patience(read=row.seconds, write=row.seconds)
     try:
@@ -212,22 +184,18 @@ async def _send(
 async def _relay(answer: Answer, send: Send, watch: "_Watch", extra: Headers, service: Service, row: Row) -> None:
     """Give the answer to the caller as it comes. One that breaks off is broken off for the caller too."""
     await send({"type": "http.response.start", "status": answer.status, "headers": _returned(answer.headers, extra)})
-    while True:
+    while not answer.complete:
         part = answer.take()
-        if answer.complete:
-            watch.stop()
-            await send({"type": "http.response.body", "body": part, "more_body": False})
-            return
         try:
             if part:
-                async with asyncio.timeout(PATIENT_WITH_CLIENTS):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send({"type": "http.response.body", "body": part, "more_body": True})
             await answer.more(row.seconds)
-        except (UpstreamError, TimeoutError) as error:
+        except UpstreamError as error:
             log.warning("an answer broke off", service=row.service, error=type(error).__name__)
-            if isinstance(error, UpstreamError):
-                service.failed(error)
+            service.failed(error)
             return
+    watch.stop()
+    await send({"type": "http.response.body", "body": answer.take(), "more_body": False})
 
 
 def _returned(headers: Headers, extra: Headers) -> Headers:
@@ -235,13 +203,6 @@ def _returned(headers: Headers, extra: Headers) -> Headers:
     if not any(name == b"cache-control" for name, _ in returned):
         returned.append((b"cache-control", b"private, no-cache"))
     return [*returned, NOSNIFF, *extra]
-
-
-async def _note_gone(send: Send) -> int:
-    """Nobody will read this; the log and the metrics will."""
-    await send({"type": "http.response.start", "status": CLIENT_GONE, "headers": []})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-    return CLIENT_GONE
 
 
 class _Watch:
@@ -280,59 +241,21 @@ class _Watch:
             self._listener.cancel()
 
 
-class _Upload:
-    """The body of a request, part by part, as the caller sends it. Raises ClientGone, BodyTooLarge, RequestTooSlow."""
-
-    def __init__(self, first: Message, receive: Receive, row: Row, watch: _Watch) -> None:
-        self._first, self._receive, self._row, self._watch = first, receive, row, watch
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        message, total, clock = self._first, 0, asyncio.get_running_loop().time
-        began = clock()
-        while True:
-            part = _part(message)
-            total += len(part)
-            if total > self._row.largest_body:
-                raise _too_large(self._row)
-            if drips(clock() - began, total):
-                raise RequestTooSlow
-            yield part
-            if not message.get("more_body"):
-                break
-            message = await self._next()
-        self._watch.begin()
-
-    async def _next(self) -> Message:
-        try:
-            async with asyncio.timeout(PATIENT_WITH_CLIENTS):
-                return await self._receive()
-        except TimeoutError as error:
-            raise RequestTooSlow from error
-
-
-def drips(seconds: float, received: int) -> bool:
-    """Whether a body of which so many bytes came in so many seconds is dripped, to keep a connection for nothing."""
-    return seconds > PATIENT_WITH_CLIENTS + received / SLOWEST_UPLOAD
-
-
-async def _body(receive: Receive, framing: bytes, row: Row, watch: _Watch) -> bytes | _Upload:
-    if not framing:
+async def _body(receive: Receive, framed: bytes, row: Row, watch: "_Watch") -> bytes | AsyncIterator[bytes]:
+    """The body: whole if it is small, part by part if not."""
+    if not framed:
         watch.begin()
         return b""
-    message = await receive()
-    part = _part(message)
-    if message.get("more_body") or len(part) > SMALL_BODY:
-        return _Upload(message, receive, row, watch)
+    upload = Upload(receive, row, framed)
+    first = await upload.part()
+    if not upload.done or len(first) > SMALL_BODY:
+        return _parts(first, upload, watch)
     watch.begin()
-    return part
+    return first
 
 
-def _part(message: Message) -> bytes:
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    part: bytes = message.get("body", b"")
-    return part
-
-
-def _too_large(row: Row) -> BodyTooLarge:
-    return BodyTooLarge(f"this address takes at most {row.largest_body} bytes")
+async def _parts(first: bytes, upload: Upload, watch: "_Watch") -> AsyncIterator[bytes]:
+    yield first
+    while not upload.done:
+        yield await upload.part()
+    watch.begin()

@@ -25,10 +25,11 @@ class Row:
     __slots__ = ("largest_body", "needs", "path", "seconds", "service")
 
     def __init__(
-        self, path: str, service: str, /, *, largest_body: int = 32 * MEGABYTE, seconds: float = 60, **needs: str
+        self, path: str, service: str, /, *, largest_body: int | None = None, seconds: float = 60, **needs: str
     ) -> None:
         self.path, self.service, self.needs = path, service, needs
-        self.largest_body, self.seconds = largest_body, seconds
+        self.largest_body = largest_body or (MEGABYTE if service == GATEWAY else 32 * MEGABYTE)
+        self.seconds = seconds
 
     def __repr__(self) -> str:
         return f"Row({self.path!r}, {self.service!r}, {self.needs})"

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 
 from gateway.access import commands, queries, schemas
 from gateway.access.client_keys import CLIENT_ALGORITHMS, ClientKeys
-from gateway.access.exchange import GRANT, LARGEST_FORM, Asked, Granted, NoToken, Refused, exchange
+from gateway.access.exchange import GRANT, Asked, Granted, NoToken, Refused, exchange
 from gateway.access.models import Client
 from gateway.access.problems import BeyondAuthority, ClientExists, ClientRevoked, InvalidClient, UnknownClient
 from gateway.conformance.checks import Ledger
@@ -82,7 +82,7 @@ async def issue_token(request: Request) -> Response:
     The client proves who it is with its secret (HTTP Basic, or in the form) or with a JWT signed by its own key
     (`private_key_jwt`, RFC 7523). The token is good for ten minutes; ask for the next when it nears its end.
     """
-    form = await _form(request)
+    form = await request.body()
     try:
         asked = Asked.of_request(form, request.headers.get("Authorization"))
     except NoToken as error:
@@ -258,16 +258,6 @@ def list_audit(
     page = paging.page(rows, limit=limit, key=lambda one: [one.id], request=request, response=response)
     items = [schemas.AuditEntry.model_validate(one) for one in page["items"]]
     return schemas.Audit(items=items, next_cursor=page["next_cursor"])
-
-
-async def _form(request: Request) -> bytes:
-    """The body, no more of it than a form of ours can hold."""
-    form = bytearray()
-    async for part in request.stream():
-        form += part
-        if len(form) > LARGEST_FORM:
-            break
-    return bytes(form)
 
 
 def _exchange(request: Request, asked: Asked, address: str | None) -> Granted | Refused:

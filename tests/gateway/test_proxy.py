@@ -3,14 +3,14 @@
 import os
 import socket
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 
-from gateway import proxy
+from gateway import uploads
 from gateway.routes import SERVICES
 from shared.principal import Verifier
 
@@ -147,7 +147,7 @@ def test_a_service_may_answer_before_it_has_read_the_body(gateway, bearer):
 
 
 def test_a_service_that_is_not_there_is_a_503_that_says_when_to_come_back(listen):
-    with listen(upstreams=dict.fromkeys(SERVICES, closed_address())) as gateway:
+    with nobody() as url, listen(upstreams=dict.fromkeys(SERVICES, url)) as gateway:
         answer = gateway.http.get("/v1/series", headers=gateway.client().bearer)
         assert answer.status_code == 503
         assert answer.headers["Content-Type"] == "application/problem+json"
@@ -180,6 +180,7 @@ def test_a_service_that_always_hangs_up_is_soon_left_alone_and_the_others_are_no
     with Rude(times=10**6) as rude, listen() as good:
         one_is_rude = good.settings.upstreams | {"ingest": rude.url}
         with listen(upstreams=one_is_rude) as gateway:
+            gateway.app.state.proxy.services["ingest"]._clock = lambda: 0.0  # however long the requests take
             bearer = gateway.client().bearer
             answers = [gateway.http.post("/v1/submissions", content=b"a,b", headers=bearer) for _ in range(7)]
             other = gateway.http.get("/v1/series", headers=bearer)
@@ -202,13 +203,13 @@ def test_what_is_under_way_when_the_gateway_is_stopped_is_finished_and_nobody_el
     answers = []
 
     def ask(bearer):
-        answers.append(httpx.get(f"{gateway.url}/v1/exports/wait", headers=bearer, timeout=20).status_code)
+        answers.append(httpx.get(f"{gateway.url}/v1/exports/wait", headers=bearer, timeout=60).status_code)
 
     def release_when_closed():
         place = urlsplit(gateway.url)
         while True:
             try:
-                socket.create_connection((place.hostname, place.port), 5).close()
+                socket.create_connection((place.hostname, place.port), 60).close()
             except OSError:
                 break
         gateway.upstream.released.set()
@@ -216,22 +217,40 @@ def test_what_is_under_way_when_the_gateway_is_stopped_is_finished_and_nobody_el
     with listen() as gateway:
         asking = threading.Thread(target=ask, args=(gateway.client().bearer,))
         asking.start()
-        assert gateway.upstream.began.wait(10)
+        assert gateway.upstream.began.wait(60)
         releasing = threading.Thread(target=release_when_closed)
         releasing.start()
-    asking.join(20)
-    releasing.join(20)
+    asking.join(60)
+    releasing.join(60)
     assert answers == [200]
 
 
 def test_a_body_that_stops_coming_is_a_408_and_the_service_learns_of_it(gateway, bearer, monkeypatch):
-    monkeypatch.setattr(proxy, "PATIENT_WITH_CLIENTS", 0.05)
+    monkeypatch.setattr(uploads, "PATIENCE", 0.05)
     gateway.upstream.dropped.clear()
     head = "Content-Length: 1000000\r\n"
     with closing(connect(gateway, "PUT /v1/targets/silent", bearer, head, b"half")) as wire:
         answer = wire.recv(65536)
     assert answer.startswith(b"HTTP/1.1 408")
-    assert gateway.upstream.dropped.wait(10)
+    assert gateway.upstream.dropped.wait(60)
+
+
+@pytest.mark.parametrize("line", ["POST /v1/submissions", "POST /v1/webhooks", "POST /oauth2/token"])
+@pytest.mark.parametrize("body", [b"", b"half"])
+def test_nobody_waits_for_ever_for_a_body(gateway, bearer, monkeypatch, line, body):
+    """Not for its first part either, and not at the addresses of the gateway itself."""
+    monkeypatch.setattr(uploads, "PATIENCE", 0.05)
+    with closing(connect(gateway, line, bearer, "Content-Length: 1000\r\n", body)) as wire:
+        assert wire.recv(65536).startswith(b"HTTP/1.1 408")
+
+
+def test_a_body_larger_than_an_address_of_the_gateway_itself_takes_is_refused(gateway, bearer):
+    def body():
+        for _ in range(20):
+            yield b"x" * 65536
+
+    answers = [gateway.http.post("/v1/webhooks", content=one, headers=bearer) for one in (b"x" * 2 * MEGABYTE, body())]
+    assert [answer.json()["type"] for answer in answers] == ["/problems/body-too-large"] * 2
 
 
 @pytest.mark.parametrize(
@@ -239,7 +258,7 @@ def test_a_body_that_stops_coming_is_a_408_and_the_service_learns_of_it(gateway,
     [(59, 0, False), (61, 0, True), (61, 100_000, False), (600, 1_000_000, True), (600, 200 * MEGABYTE, False)],
 )
 def test_a_body_may_be_slow_and_may_not_be_dripped(seconds, received, dripped):
-    assert proxy.drips(seconds, received) == dripped
+    assert uploads.drips(seconds, received) == dripped
 
 
 def test_an_answer_that_breaks_off_is_broken_off_for_the_caller_too(gateway, bearer):
@@ -251,15 +270,15 @@ def test_a_service_learns_that_the_caller_has_hung_up_while_it_thinks(gateway, b
     gateway.upstream.dropped.clear()
     gateway.upstream.began.clear()
     with closing(connect(gateway, "GET /v1/exports/silent", bearer)):
-        assert gateway.upstream.began.wait(10)
-    assert gateway.upstream.dropped.wait(10)
+        assert gateway.upstream.began.wait(60)
+    assert gateway.upstream.dropped.wait(60)
 
 
 def test_a_service_learns_that_the_caller_has_hung_up_while_it_answers(gateway, bearer):
     gateway.upstream.dropped.clear()
     with gateway.http.stream("GET", "/v1/exports/endless", headers=bearer) as answer:
         assert next(answer.iter_raw()) == b"begin\n"
-    assert gateway.upstream.dropped.wait(10)
+    assert gateway.upstream.dropped.wait(60)
 
 
 def test_a_service_learns_that_a_body_broke_off(gateway, bearer):
@@ -268,8 +287,8 @@ def test_a_service_learns_that_a_body_broke_off(gateway, bearer):
     gateway.upstream.began.clear()
     head = "Content-Length: 1000000\r\n"
     with closing(connect(gateway, "PUT /v1/targets/silent", bearer, head, b"half")):
-        assert gateway.upstream.began.wait(10)
-    assert gateway.upstream.dropped.wait(10)
+        assert gateway.upstream.began.wait(60)
+    assert gateway.upstream.dropped.wait(60)
     assert gateway.http.get("/v1/series", headers=bearer).status_code == 200
 
 
@@ -297,6 +316,23 @@ def test_a_request_that_could_be_read_as_two_is_refused(gateway, bearer, head):
     assert len(gateway.upstream.seen) == asked
 
 
+def test_a_body_that_is_not_as_long_as_it_was_said_to_be_takes_nothing_from_the_request_after_it(gateway, bearer):
+    """The parser believes the connection to be upgraded, and says that the body is over before it begins."""
+    asked = len(gateway.upstream.seen)
+    head = "Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 40\r\n"
+    with closing(connect(gateway, "GET /v1/exports/cells", bearer, head, b"x" * 40)) as wire:
+        assert wire.recv(65536).startswith(b"HTTP/1.1 422")
+    assert len(gateway.upstream.seen) == asked
+    assert gateway.http.get("/v1/exports/cells", headers=bearer).status_code == 200
+
+
+def test_who_offers_to_upgrade_is_answered_as_if_not(gateway, bearer):
+    head = "Connection: upgrade, http2-settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    with closing(connect(gateway, "GET /v1/exports/cells", bearer, head)) as wire:
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+    assert "upgrade" not in gateway.upstream.last
+
+
 def test_headers_too_large_are_refused(gateway, bearer):
     answer = gateway.http.get("/v1/series", headers=bearer | {"X-Large": "x" * 40_000})
     assert answer.status_code == 431
@@ -307,11 +343,11 @@ def test_requests_sent_one_behind_the_other_are_answered_in_order(gateway, beare
         f"GET /v1/charts/a/{n} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer['Authorization']}\r\n\r\n" for n in "123"
     )
     address = urlsplit(gateway.url)
-    with socket.create_connection((address.hostname, address.port), 10) as wire:
+    with socket.create_connection((address.hostname, address.port), 60) as wire:
         wire.sendall(asked.encode())
         got = b""
-        while got.count(b'"path"') < 3:
-            got += wire.recv(65536)
+        while got.count(b'"path"') < 3 and (more := wire.recv(65536)):
+            got += more
     places = [got.index(b"/v1/charts/a/%d" % n) for n in (1, 2, 3)]
     assert places == sorted(places)
 
@@ -326,16 +362,18 @@ def test_a_service_behind_a_socket_file_is_reached(listen, tmp_path):
 def connect(gateway, line, bearer, head="", body=b""):
     """A caller who writes HTTP by hand."""
     address = urlsplit(gateway.url)
-    wire = socket.create_connection((address.hostname, address.port), 10)
+    wire = socket.create_connection((address.hostname, address.port), 60)
     request = f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer['Authorization']}\r\n{head}\r\n"
     wire.sendall(request.encode() + body)
     return wire
 
 
-def closed_address():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+@contextmanager
+def nobody():
+    """An address at which nobody listens, and nobody will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 class Rude:
