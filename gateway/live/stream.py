@@ -1,7 +1,7 @@
 """One stream: a caller's connection, held open, on which it is told what it may know as it happens.
 
 A stream has a place in the log and nothing else: no queue, no thread, no session of the database. One that is read too
-slowly falls behind in the log, not in memory, and is broken off when it takes nothing for half a minute.
+slowly falls behind in the log, not in memory, and is broken off when it takes nothing for a minute (`Doorway`).
 """
 
 import asyncio
@@ -23,7 +23,6 @@ from gateway.visitors import Visitor
 from shared.db import now
 
 HEARTBEAT = 15.0  # seconds
-PATIENCE = 30.0  # seconds a reader may take nothing
 PART_BYTES = 32_768
 RETRY_MS = (500, 2500)  # after which a client comes back; each its own, so that they do not all come at once
 HEADERS = [
@@ -32,8 +31,6 @@ HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 log = structlog.get_logger()
-ABORT = "psip.abort"
-"""The extension by which the gateway's doorway lets a connection be broken off that takes nothing any more."""
 
 
 class EventStream(Response):
@@ -46,18 +43,15 @@ class EventStream(Response):
         wanted: Wanted,
         *,
         last_event_id: str | None,
-        patience: float = PATIENCE,
         heartbeat: float = HEARTBEAT,
     ) -> None:
         super().__init__()
-        self.client_id, self.generation, self.expires = (
-            visitor.principal.client_id,
-            visitor.generation,
-            visitor.expires,
-        )
+        self.client_id, self.generation = visitor.principal.client_id, visitor.generation
+        self.expires = min(visitor.expires, visitor.read_again)  # whoever comes back is looked at anew
         self._hub, self._principal, self._wanted = hub, visitor.principal, wanted
-        self._last_event_id, self._patience, self._heartbeat = last_event_id, patience, heartbeat
-        self._position = 0
+        self._last_event_id, self._heartbeat = last_event_id, heartbeat
+        self._position, self._beat_at = 0, 0.0
+        self._clock = asyncio.get_running_loop().time
         self._over = False
         self._stirred = asyncio.Event()
 
@@ -71,17 +65,13 @@ class EventStream(Response):
         self._stirred.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell, until the end."""
+        """Tell, until the end. What is sent to a connection that is gone goes nowhere, until `listener` hears of it."""
         self._hub.join(self)
         listener = asyncio.create_task(self._until_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
             await self._tell_while_possible(send)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except TimeoutError:
-            if ABORT in scope.get("extensions", {}):
-                scope["extensions"][ABORT]["now"]()
-                await listener  # which hears of it: the server then knows that there is no answer to be completed
         finally:
             self._hub.leave(self)
             listener.cancel()
@@ -104,10 +94,10 @@ class EventStream(Response):
         while not self._over:
             self._stirred.clear()
             await self._tell_news(send)
-            try:
-                async with asyncio.timeout(self._heartbeat):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._beat_at):
                     await self._stirred.wait()
-            except TimeoutError:
+            if self._clock() >= self._beat_at:  # also where much is new of which this caller may be told nothing
                 await self._put(send, self._place())
 
     async def _begin(self) -> bytes:
@@ -151,9 +141,8 @@ class EventStream(Response):
         return b": %d\nid: %d\n\n" % (self._position, self._position)
 
     async def _put(self, send: Send, body: bytes) -> None:
-        """Raises TimeoutError when the reader takes nothing for too long."""
-        async with asyncio.timeout(self._patience):
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        self._beat_at = self._clock() + self._heartbeat
 
 
 def _parts(frames: Iterable[bytes]) -> Iterator[bytes]:
