@@ -218,6 +218,22 @@ def test_an_aggregate_says_what_those_missing_could_make_of_it(measures: Measure
     assert [(one["lowest"], one["highest"]) for one in items] == [(None, None), (100 * 4 / 60, 100 * 14 / 60)]
 
 
+def test_what_was_sent_by_mistake_and_corrected_is_no_part_of_a_members_usual_size(measures: Measures) -> None:
+    within = {"QUE": ("icb", None, None)}
+    trusts = (an_organisation(code, within=within) for code in ("RGT", "RGN"))
+    set_up(measures, an_organisation("QUE", kind="icb"), *trusts)
+
+    def send(code: str, size: float, month: str) -> None:
+        row = counted("preterm", 10, size)
+        measures.hear(a_return([row], feed="measure-counts", organisation=code, period=month))
+
+    send("RGN", 100_000, "2026-01")
+    send("RGN", 100, "2026-01")
+    send("RGT", 100, "2026-02")
+    (_, item) = measures.ask(series, organisation="QUE")["items"]
+    assert (item["lowest"], item["highest"]) == (pytest.approx(5), pytest.approx(55))
+
+
 def test_an_icb_adds_up_its_trusts_while_they_lay_within_it(measures: Measures) -> None:
     set_up(
         measures,

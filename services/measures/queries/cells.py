@@ -61,7 +61,7 @@ def known(
     grain = _grain(rows, definition, first or last)
     rows = [row for row in rows if row.grain == grain]
     periods = {row.start: row.period for row in rows}
-    figures = _together(session, definition, members, rows, at, today) if aggregate else _own(rows, definition)
+    figures = _together(session, definition, members, rows, grain, at, today) if aggregate else _own(rows, definition)
     sent = {row.period for row in rows if row.kind != "nil"}
     return Known(
         figures=figures,
@@ -222,11 +222,12 @@ def _together(
     definition: Definition,
     members: Sequence[Membership],
     rows: Sequence[_Row],
+    grain: Grain,
     at: datetime | None,
     today: date,
 ) -> list[Figure]:
     """The members taken together, in every period in which one of them sent something."""
-    sizes = _senders(session, definition.measure, members, at)
+    sizes = _senders(session, definition.measure, members, grain, at)
     by_period: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         by_period[row.period].append(row)
@@ -245,14 +246,17 @@ def _together(
 
 
 def _senders(
-    session: Session, measure: str, members: Sequence[Membership], at: datetime | None
+    session: Session, measure: str, members: Sequence[Membership], grain: Grain, at: datetime | None
 ) -> dict[str, float | None]:
-    """The members that have ever sent this measure, as known at the instant, with their usual denominator: those it is
-    expected of."""
+    """The members that have ever sent this measure, as known at the instant: those it is expected of. With the usual
+    denominator of each, of the figures of that grain that stood then."""
     cursor = driver(session).execute(
-        "select organisation, avg(denominator[1]) from cell where measure = %s and organisation = any(%s) "
-        "and known_from <= coalesce(%s::timestamptz, 'infinity') group by organisation",
-        (measure, [one.code for one in members], at),
+        f"""
+        select organisation, avg(denominator[1]) filter (where grain = %(grain)s and {known_then(at)})
+        from cell where measure = %(measure)s and organisation = any(%(codes)s)
+          and known_from <= coalesce(%(at)s::timestamptz, 'infinity') group by organisation
+        """,  # noqa: S608 - the condition is ours
+        {"measure": measure, "codes": [one.code for one in members], "grain": grain, "at": at},
     )
     return dict(cursor.fetchall())
 
