@@ -52,8 +52,8 @@ def pattern_of(field: Mapping[str, Any], spec: Spec) -> str | None:
 
 
 def is_needed(field: Mapping[str, Any]) -> bool:
-    """Whether a row is refused without it: required, and no default stands in."""
-    return bool(field.get("required")) and "default" not in field
+    """Whether a row is refused in which it is blank; a default stands in only for a column that is not there."""
+    return bool(field.get("required"))
 
 
 def row_schema(spec: Spec) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def row_schema(spec: Spec) -> dict[str, Any]:
         "description": spec["description"],
         "type": "object",
         "properties": {field["name"]: _property(field, spec) for field in spec["field"]},
-        "required": [field["name"] for field in spec["field"] if is_needed(field)],
+        "required": [field["name"] for field in spec["field"] if is_needed(field) and "default" not in field],
         "additionalProperties": False,
     }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from services.programmes.rules.feed_documents import Spec, codes_of
+from services.programmes.rules.feed_documents import Spec, codes_of, is_needed
 
 _KINDS: Mapping[str, str] = {
     "text": "text",
@@ -66,11 +66,8 @@ def _fields(spec: Spec) -> str:
 
 
 def _need(field: Mapping[str, Any]) -> str:
-    if "default" in field:
-        return f"{field['default']} where the column is missing"
-    if field.get("required"):
-        return "yes"
-    return "asked for" if field.get("recommended") else "no"
+    need = "yes" if is_needed(field) else "asked for" if field.get("recommended") else "no"
+    return f"{need}; {field['default']} where the column is missing" if "default" in field else need
 
 
 def _holds(field: Mapping[str, Any]) -> str:

@@ -38,6 +38,21 @@ def test_what_may_be_left_out_may_be_null_in_the_schema() -> None:
     assert feed["enum"] == ["01", "02", "03", None]
 
 
+def test_a_default_is_for_a_column_that_is_not_there_and_a_blank_in_it_is_not_let_pass() -> None:
+    weekly = FEEDS["care-home-weekly"]
+    schema, rows = row_schema(weekly), sheets("care-home-weekly")
+    (head,) = (cell for cell in rows["Rows"][1] if cell.value == "nil_return")
+    (explained,) = (row for row in rows["Guide"].iter_rows(values_only=True) if row[0] == "nil_return")
+
+    assert schema["properties"]["nil_return"]["type"] == "boolean"
+    assert "nil_return" not in schema["required"]
+    assert [one["constraints"] for one in table_schema(weekly)["fields"] if one["name"] == "nil_return"] == [
+        {"required": True}
+    ]
+    assert (head.fill.fgColor.rgb, explained[1]) == ("00D8E6F3", "yes")
+    assert "yes; false where the column is missing" in Reader(html_guide(weekly)).words
+
+
 @EVERY_FEED
 def test_schemas_are_json_and_name_every_field_in_order(feed: str) -> None:
     names = [field["name"] for field in FEEDS[feed]["field"]]
