@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.landing_stages import STAGES
 from shared.messaging.cloudevents import EVENTS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -140,3 +141,8 @@ def test_what_is_locked_for_work_is_locked_for_those_who_work_on_it() -> None:
     plain, dev = (set(re.findall(r"^(\S+==\S+)", (ROOT / lock).read_text(), flags=re.M)) for lock in LOCKS)
 
     assert plain <= dev
+
+
+@pytest.mark.parametrize(("place", "name", "label"), STAGES)
+def test_every_stage_that_a_benchmark_times_is_there(place: object, name: str, label: str) -> None:
+    assert callable(getattr(place, name, None)), f"{label.strip()}: {place} has no {name}"
