@@ -79,13 +79,13 @@ def rotate(
     client = _live(session, client_id, caller)
     client.changed_at = now()
     secret = None
+    _expire_secrets(session, client, after=timedelta(seconds=wanted.overlap_seconds))
     if wanted.jwks is not None or wanted.jwks_uri is not None:
         client.keys, client.jwks_uri = _keys(wanted, sandbox=sandbox)
         client.generation += 1
     elif client.signs:
         raise InvalidClient("this client signs with its own key: send `jwks` or `jwks_uri`", errors=[_MISSING_KEYS])
     else:
-        _expire_secrets(session, client, after=timedelta(seconds=wanted.overlap_seconds))
         secret = _give_secret(session, client)
         client.generation += 0 if wanted.overlap_seconds else 1
     record(session, "client.rotated", client_id=caller.client_id, client=client_id, overlap=wanted.overlap_seconds)

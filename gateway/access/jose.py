@@ -109,7 +109,8 @@ def _public_key(jwk: Mapping[str, Any], algorithms: frozenset[str]) -> PublicKey
     name = jwk.get("kid", "without kid")
     if PRIVATE_PARTS & jwk.keys():
         raise UnusableKeys(f"key {name} is private or shared: send only the public half, and make a new pair")
-    if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ["verify"]):
+    uses = jwk.get("key_ops", ["verify"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(uses, list) or "verify" not in uses:
         raise UnusableKeys(f"key {name} is not for signatures")
     if jwk.get("kty") == "RSA":
         _refuse_weak_rsa(str(name), jwk.get("n"))

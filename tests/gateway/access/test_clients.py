@@ -156,14 +156,14 @@ def test_with_an_overlap_both_secrets_and_the_tokens_are_good(gateway, bearer):
 def test_an_overlap_cannot_be_made_longer_by_rotating_again(gateway, bearer):
     known = gateway.client()
     rotate = f"/v1/clients/{known.client_id}/rotate"
-    gateway.http.post(rotate, json={"overlap_seconds": 60}, headers=bearer)
     gateway.http.post(rotate, json={"overlap_seconds": 3600}, headers=bearer)
+    gateway.http.post(rotate, json={"overlap_seconds": 86_400}, headers=bearer)
     with gateway.database.session() as session:
         query = select(ClientSecret.expires_at, ClientSecret.created_at).where(
             ClientSecret.client_id == known.client_id
         )
         first = session.execute(query.order_by(ClientSecret.id)).first()
-    assert (first.expires_at - first.created_at).total_seconds() < 120
+    assert (first.expires_at - first.created_at).total_seconds() < 7200
 
 
 def test_a_client_that_signs_is_rotated_with_its_new_keys(gateway, bearer):
@@ -175,6 +175,16 @@ def test_a_client_that_signs_is_rotated_with_its_new_keys(gateway, bearer):
     assert gateway.http.post(rotate, headers=bearer).status_code == 422
     answer = gateway.http.post(rotate, json={"jwks": {"keys": [second]}}, headers=bearer)
     assert (answer.status_code, answer.json()["client_secret"]) == (200, None)
+
+
+@pytest.mark.parametrize(("overlap", "status"), [(0, 401), (3600, 200)])
+def test_the_secret_of_a_client_that_signs_from_now_on_ends_with_the_overlap(gateway, bearer, overlap, status):
+    known = gateway.client()
+    key = OKPKey.generate_key("Ed25519", auto_kid=True).as_dict(private=False)
+    rotation = {"jwks": {"keys": [key]}, "overlap_seconds": overlap}
+    answer = gateway.http.post(f"/v1/clients/{known.client_id}/rotate", json=rotation, headers=bearer)
+    assert answer.json()["authentication"] == "private_key_jwt"
+    assert buys(gateway, known.client_id, known.secret) == status
 
 
 def test_a_revoked_client_is_out_at_once_and_for_ever(gateway, bearer):

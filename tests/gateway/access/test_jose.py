@@ -59,6 +59,7 @@ SMALL_RSA = {"kty": "RSA", "kid": "small", "e": "AQAB", "n": RSA.as_dict(private
         ([jwk(P256), {name: value for name, value in jwk(ED25519).items() if name != "kid"}], "of its own"),
         ([jwk(P256, use="enc")], "not for signatures"),
         ([jwk(P256, key_ops=["sign"])], "not for signatures"),
+        ([jwk(P256, key_ops=None)], "not for signatures"),
         ([jwk(P256, alg="RS512")], "not taken"),
         ([jwk(ECKey.generate_key("P-521", auto_kid=True))], "not taken"),
         ([SMALL_RSA], "shorter"),
