@@ -130,7 +130,7 @@ def _said(fault: Mapping[str, Any]) -> Iterator[str]:
     column = f", column {fault['column']}" if fault["column"] else ""
     yield f"{fault['severity']}: {fault['code']}, {_lines(fault['rows'], fault['count'])}{column}"
     for name in ("found", "expected", "hint", "example"):
-        if fault.get(name) is not None:
+        if fault.get(name):
             yield f"  {name:<9} {fault[name]}"
 
 
