@@ -88,19 +88,20 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer as it was given, and of which edition it is."""
+    """An answer as it was given, of which edition it is, and the bytes that it and its question take."""
 
     edition: int
     route: Any
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    size: int
 
 
 class KeepAnswers:
     """ASGI middleware: keeps the whole answers (200, with an ETag) of GETs whose path begins in one of these ways.
 
-    `megabytes` bounds what is kept; the least lately asked goes first. `today` is part of every question, because some
-    answers depend on the day.
+    `megabytes` bounds what is kept, questions and answers; the least lately asked goes first. `today` is part of every
+    question, because some answers depend on the day.
     """
 
     def __init__(
@@ -134,7 +135,8 @@ class KeepAnswers:
         answer = _Recorder(send)
         await self.app(scope, receive, answer)
         if answer.body is not None:
-            self._keep(key, Kept(edition, scope.get("route"), answer.headers, answer.body))
+            size = len(scope["path"]) + len(scope["query_string"]) + len(answer.body)
+            self._keep(key, Kept(edition, scope.get("route"), answer.headers, answer.body, size))
 
     def _key(self, scope: Scope) -> Hashable | None:
         """What makes two questions the same; None for what is not kept."""
@@ -151,11 +153,11 @@ class KeepAnswers:
     def _keep(self, key: Hashable, one: Kept) -> None:
         with self._changing:
             before = self._kept.pop(key, None)
-            self._size += len(one.body) - (len(before.body) if before else 0)
+            self._size += one.size - (before.size if before else 0)
             self._kept[key] = one
             while self._size > self._room:
                 _, gone = self._kept.popitem(last=False)
-                self._size -= len(gone.body)
+                self._size -= gone.size
 
 
 async def _again(kept: Kept, scope: Scope, receive: Receive, send: Send) -> None:

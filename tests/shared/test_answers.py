@@ -23,7 +23,7 @@ from shared.settings import ServiceSettings
 
 NewDatabase = Callable[[str | None], SecretStr]
 Reader = Annotated[Principal, Depends(Requires("measures:read"))]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Shop:
@@ -161,6 +161,13 @@ def test_the_least_lately_asked_goes_when_there_is_no_room(listening: Shop) -> N
 
     assert listening.get("/kept/b?size=600000").text == second
     assert listening.get("/kept/a?size=600000").text != first
+
+
+def test_long_questions_need_room_too(listening: Shop) -> None:
+    questions = [f"/kept/a?{'&' * (30_000 + number)}" for number in range(40)]
+    first, *_ = [listening.get(one).text for one in questions]
+
+    assert listening.get(questions[0]).text != first
 
 
 def test_while_nobody_listens_nothing_is_kept(shop: Shop) -> None:
