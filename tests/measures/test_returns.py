@@ -202,6 +202,19 @@ def rejected(period: str) -> SubmissionCompleted:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kind", "figure"), [("nil", (0.0, 10.0, "zero")), ("withdrawn", (None, 10.0, "not_submitted"))]
+)
+def test_nothing_to_report_is_a_figure_of_0_beside_the_cases_of_another_feed(
+    measures: Measures, kind: str, figure: tuple[float | None, float, str]
+) -> None:
+    incidents = {**BIRTHS_FEED, "id": "incidents"}
+    numerator = {"feed": "incidents", "value": "count"}
+    set_up(measures, a_feed(incidents), a_measure(numerator=numerator, unit="rate", chart="u"))
+    measures.hear(a_return(some_births(preterm=1, term=9)), a_return([], feed="incidents", kind=kind))
+    assert figures(measures.ask(series)) == [("2026-01", *figure)]
+
+
 def test_an_aggregate_says_what_those_missing_could_make_of_it(measures: Measures) -> None:
     within = {"QUE": ("icb", None, None)}
     set_up(

@@ -32,6 +32,7 @@ from shared.contracts.periods import Grain, Period
 from shared.db import driver
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_HALVES = ("numerator", "denominator")
 ROWS_TOGETHER = 50_000
 """So many rows are held in memory at once, unless what must be computed together has more. Ten times as many are no
 faster."""
@@ -129,7 +130,7 @@ def _cells(
     tables = {feed: figures.figures(frame, group.chosen, feed=feed) for feed, frame in frames.items()}
     counted = tables.pop(COUNTED, None)
     cells: dict[tuple[str, str, str], tuple[datetime, Figures]] = {}
-    computed = _joined(tables)
+    computed = _joined(tables, current, group.chosen, grain)
     if computed is not None and rolling > 1:
         computed = rolled(computed, [(one.measure, one.organisation, one.period) for one in nil], rolling)
     inside = _Inside(stretches)
@@ -268,17 +269,43 @@ def _failed(
     return found
 
 
-def _joined(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
+def _joined(
+    tables: Mapping[str, pl.DataFrame],
+    current: Sequence[Current],
+    chosen: Sequence[definitions.Definition],
+    grain: Grain,
+) -> pl.DataFrame | None:
     """The figures of all feeds; those whose halves come from two feeds are put together."""
     if not tables:
         return None
     table = pl.concat(tables.values())
     if (table["half"] == "both").all():
         return table
-    whole = table.filter(pl.col("half") == "both")
-    numerators = table.filter(pl.col("half") == "numerator")
-    denominators = table.filter(pl.col("half") == "denominator")
-    return pl.concat([whole, figures.join_halves(numerators, denominators)])
+    whole, numerators, denominators = (table.filter(pl.col("half") == half) for half in ("both", *_HALVES))
+    none = figures.nothing(_nil_halves(current, chosen, grain))
+    of, out_of = (none.filter(pl.col("half") == half) for half in _HALVES)
+    joined = figures.join_halves(
+        _with_nothing(numerators, of, beside=denominators), _with_nothing(denominators, out_of, beside=numerators)
+    )
+    return pl.concat([whole, joined])
+
+
+def _nil_halves(
+    current: Sequence[Current], chosen: Sequence[definitions.Definition], grain: Grain
+) -> Iterator[tuple[str, str, str, str]]:
+    """Of which measure, organisation, period and half it was said that there was nothing."""
+    for one in current:
+        if one.kind == "nil":
+            for definition in chosen:
+                for name, half in zip(_HALVES, definition.halves, strict=False):
+                    if half.feed == one.feed:
+                        yield definition.measure, one.organisation, figures.coarsened(one.period.text, grain), name
+
+
+def _with_nothing(half: pl.DataFrame, none: pl.DataFrame, *, beside: pl.DataFrame) -> pl.DataFrame:
+    """The rows of one half, and 0 where its return is nil `beside` figures of the other."""
+    said = none.join(half, on=figures.KEYS, how="anti").join(beside, on=figures.KEYS, how="semi")
+    return pl.concat([half, said])
 
 
 def _grouped(table: pl.DataFrame) -> pl.DataFrame:

@@ -45,13 +45,30 @@ def figures(frame: pl.DataFrame, definitions: Iterable[Definition], *, feed: str
 
 
 def join_halves(numerators: pl.DataFrame, denominators: pl.DataFrame) -> pl.DataFrame:
-    """Figures whose halves come from two feeds, joined by cell; `half` stays the one half where the other is absent."""
+    """Figures whose halves come from two feeds, joined by cell; `half` stays the one half where the other is absent.
+
+    Of an organisation and period that has a half, a stratum without a row in its feed is one in which there was nobody.
+    """
     joined = numerators.drop("denominator").join(
         denominators.select(*KEYS, "denominator", pl.col("half").alias("other")), on=KEYS, how="full", coalesce=True
     )
+    for half, there, sent in (("numerator", "half", numerators), ("denominator", "other", denominators)):
+        places = sent.select(*KEYS[:3], pl.col("half").alias("sent")).unique()
+        nobody = pl.col(there).is_null() & pl.col("sent").is_not_null()
+        joined = joined.join(places, on=KEYS[:3], how="left").with_columns(
+            pl.when(nobody).then(0.0).otherwise(pl.col(half)).alias(half), pl.coalesce(there, "sent").alias(there)
+        ).drop("sent")  # fmt: skip
     whole = pl.col("half").is_not_null() & pl.col("other").is_not_null()
-    half = pl.when(whole).then(pl.lit("both")).otherwise(pl.coalesce("half", "other"))
-    return joined.with_columns(half.alias("half")).select(*SCHEMA)
+    half_there = pl.when(whole).then(pl.lit("both")).otherwise(pl.coalesce("half", "other"))
+    return joined.with_columns(half_there.alias("half")).select(*SCHEMA)
+
+
+def nothing(said: Iterable[tuple[str, str, str, str]]) -> pl.DataFrame:
+    """Figures of 0 for the whole of each (measure, organisation, period, half) of which it was said there was none."""
+    rows = pl.DataFrame(list(said), schema=dict.fromkeys((*KEYS[:3], "half"), pl.String()), orient="row").unique()
+    figure = {"stratum": WHOLE, "numerator": 0.0, "denominator": 0.0}
+    dates = pl.lit(None, dtype=SCHEMA["dates"]).alias("dates")
+    return rows.with_columns(*(pl.lit(value).alias(name) for name, value in figure.items()), dates).select(*SCHEMA)
 
 
 def _carried_out(plan: Plan, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

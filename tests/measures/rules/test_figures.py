@@ -280,6 +280,22 @@ def test_halves_of_two_feeds_are_partial_until_they_are_joined() -> None:
     ]
 
 
+def test_a_stratum_in_which_one_of_the_feeds_sent_nobody_is_0_in_its_half() -> None:
+    # given a half with rows of one quintile, and another with rows of two
+    split = measure(strata=["imd_quintile"])
+    few, more = frame(BIRTHS, {"days": 200, "imd_decile": 1}), frame(BIRTHS, {"imd_decile": 1}, {"imd_decile": 3})
+    numerators, denominators = (
+        figures(rows, [split], feed="births").with_columns(half=pl.lit(half))
+        for half, rows in (("numerator", few), ("denominator", more))
+    )
+
+    assert cells(join_halves(numerators, denominators), "stratum", "numerator", "denominator", "half") == [
+        ("", 1.0, 2.0, "both"),
+        ("imd_quintile=1", 1.0, 1.0, "both"),
+        ("imd_quintile=2", 0.0, 1.0, "both"),
+    ]
+
+
 @pytest.mark.parametrize("feed", ["births", COUNTED])
 def test_no_rows_give_an_empty_table_of_the_same_columns(feed: str) -> None:
     table = figures(frame(FEEDS[feed]), [measure(strata=["imd_quintile"])], feed=feed)
