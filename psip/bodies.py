@@ -35,7 +35,8 @@ class Body(NamedTuple):
 def body_of(what: Rows | Path | str | bytes | None, content_type: str | None) -> Body:
     """The body for rows (mappings of column to value), bytes, or a path; a file is streamed, never read whole.
 
-    Raises ValueError for a file whose name does not tell its type where `content_type` does not either.
+    Raises ValueError for a file whose name does not tell its type where `content_type` does not either, and for NaN;
+    TypeError for what is not rows.
     """
     if what is None:
         return Body(lambda: nullcontext(b""), {})
@@ -43,8 +44,18 @@ def body_of(what: Rows | Path | str | bytes | None, content_type: str | None) ->
         return Body(lambda: nullcontext(what), {"Content-Type": content_type or CSV})
     if isinstance(what, str | Path):
         return _file(Path(what), content_type)
-    lines = "\n".join(json.dumps(dict(row), default=str, allow_nan=False) for row in what).encode()
+    lines = "\n".join(_line(number, row) for number, row in enumerate(what, 1)).encode()
     return Body(lambda: nullcontext(lines), {"Content-Type": TYPES[".ndjson"]})
+
+
+def _line(number: int, row: object) -> str:
+    if not isinstance(row, Mapping):
+        told = "rows are mappings of column to value: a list of them, even of one; of a data frame, its to_dicts()"
+        raise TypeError(f"{told} (polars) or to_dict('records') (pandas)")
+    try:
+        return json.dumps(dict(row), default=str, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"row {number}: {error}; None is what is missing") from None
 
 
 def _file(path: Path, content_type: str | None) -> Body:

@@ -16,15 +16,10 @@ import httpx
 
 from psip.answers import Receipt, Series
 from psip.bodies import Body, Rows, body_of, watched
-from psip.live import QUIET_SECONDS, LiveStream, NotNow
-from psip.problems import PsipProblem
+from psip.live import QUIET_SECONDS, LiveStream
+from psip.problems import LATER, LONGEST_PAUSE, UNCERTAIN, PsipProblem, seconds_asked
 
-LATER = frozenset({429, 503})
-"""The request was not carried out; it may be sent again when `Retry-After` says."""
-UNCERTAIN = frozenset({502, 504})
-"""It may have been carried out: it may be sent again where that does no harm."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-LONGEST_PAUSE = 60.0
 RENEW_SECONDS = 30.0
 Mode = Literal["replace", "merge"]
 LiveName = Literal["submission.completed", "cells.changed", "signal.detected"]
@@ -36,8 +31,8 @@ class Client:
 
     `timeout` is in seconds, for connecting and for each pause in an answer. A request that the platform is too busy
     for, or that the connection lost, is sent again up to `attempts` times in all: with the same Idempotency-Key where
-    it submits rows, so that they land once. Every call raises `PsipProblem` for a refusal, and httpx.TransportError
-    when the platform cannot be reached at all.
+    it is a POST, so that it is carried out once. Every call raises `PsipProblem` for a refusal, and
+    httpx.TransportError when the platform cannot be reached at all.
     """
 
     def __init__(
@@ -190,8 +185,6 @@ class Client:
                     if response.status_code == 200:
                         yield response
                         return
-                    if response.status_code in LATER | UNCERTAIN:
-                        raise NotNow(_asked(response))
                     if response.status_code != 401 or turn == 2:
                         response.read()
                         raise PsipProblem.of(response)
@@ -202,6 +195,10 @@ class Client:
     def get(self, path: str, /, **params: Any) -> Any:
         """The JSON at a path. Parameters that are None are left out; dates and instants are written as ISO 8601."""
         return self._send("GET", path, params=_given(params)).json()
+
+    def read(self, path: str, /, **params: Any) -> bytes:
+        """What is at a path and is not JSON: a picture (`format="svg"`), CSV, Parquet, rows to be mended."""
+        return self._send("GET", path, params=_given(params)).content
 
     def each(self, path: str, /, **params: Any) -> Iterator[dict[str, Any]]:
         """Every item of a list, page after page: `client.each("/v1/organisations", kind="icb")`."""
@@ -242,7 +239,8 @@ class Client:
     def _change(self, method: str, path: str, document: Any, params: Mapping[str, Any]) -> Any:
         encoded = None if document is None else json.dumps(document, default=str).encode()
         body = body_of(encoded, "application/json")
-        response = self._send(method, path, params=_given(params), body=body)
+        key = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        response = self._send(method, path, params=_given(params), body=Body(body.open, body.headers | key))
         return response.json() if response.content else None
 
     def _send(
@@ -265,7 +263,7 @@ class Client:
         response = answer(token)
         if response.status_code == 401:
             response = answer(self._bearer(instead_of=token))
-        if response.is_error:
+        if not response.is_success:
             raise PsipProblem.of(response)
         return response
 
@@ -282,7 +280,7 @@ class Client:
             else:
                 if response.status_code not in again:
                     return response
-                self._sleep(_asked(response) or _pause(number))
+                self._sleep(min(seconds_asked(response) or _pause(number), LONGEST_PAUSE))
         return attempt()
 
     def _bearer(self, *, instead_of: str | None = None) -> str:
@@ -299,7 +297,7 @@ class Client:
             return self._http.post("/oauth2/token", data=form, auth=self._credentials)
 
         response = self._repeated(attempt, harmless=True)
-        if response.is_error:
+        if not response.is_success:
             raise PsipProblem.of(response)
         told = response.json()
         return told["access_token"], float(told["expires_in"])
@@ -312,12 +310,6 @@ def _given(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _span(first: str | None, last: str | None) -> dict[str, Any]:
     return {"from": first, "to": last}
-
-
-def _asked(response: httpx.Response) -> float | None:
-    """The seconds that `Retry-After` asks for (the platform gives seconds, never a date)."""
-    told = response.headers.get("Retry-After", "")
-    return min(float(told), LONGEST_PAUSE) if told.isdigit() else None
 
 
 def _pause(number: int) -> float:

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import httpx
 
+from psip.problems import LATER, LONGEST_PAUSE, UNCERTAIN, PsipProblem
+
 RESET = "reset"
 """The name of the event that says that something was missed: read afresh what you hold."""
 USUAL_RETRY = 1.0
@@ -28,16 +30,8 @@ class LiveEvent:
     data: dict[str, Any]
 
 
-class NotNow(Exception):
-    """The platform cannot open a stream just now; `seconds` is when to ask again, if it said."""
-
-    def __init__(self, seconds: float | None) -> None:
-        super().__init__("not now")
-        self.seconds = seconds
-
-
 Open = Callable[[str | None], AbstractContextManager[httpx.Response]]
-"""Opens a connection that goes on after a place. Raises NotNow, PsipProblem or httpx.TransportError."""
+"""Opens a connection that goes on after a place. Raises PsipProblem or httpx.TransportError."""
 
 
 class LiveStream:
@@ -78,12 +72,13 @@ class LiveStream:
             try:
                 with self._open(self.place) as response:
                     yield from self._read(response)
-            except (httpx.TransportError, NotNow) as error:
+            except (httpx.TransportError, PsipProblem) as error:
                 self._failures += 1
-                if self._failures >= self._attempts:
+                refused = isinstance(error, PsipProblem) and error.status not in LATER | UNCERTAIN
+                if refused or self._failures >= self._attempts:
                     raise
-                pause = error.seconds if isinstance(error, NotNow) else None
-            self._sleep(pause or self._retry * min(2.0**self._failures, 30.0))
+                pause = error.retry_after if isinstance(error, PsipProblem) else None
+            self._sleep(min(pause or self._retry * min(2.0**self._failures, 30.0), LONGEST_PAUSE))
 
     def _read(self, response: httpx.Response) -> Iterator[LiveEvent]:
         for block in blocks(response.iter_bytes()):

@@ -181,8 +181,19 @@ def test_two_submissions_have_two_keys(gateway: Gateway) -> None:
 def test_what_may_have_been_done_and_must_not_be_done_twice_is_not_sent_again(gateway: Gateway) -> None:
     gateway.answers.append(cut())
     with gateway.client() as client, pytest.raises(httpx.TransportError):
-        client.post("/v1/annotations", {"text": "begun"})
+        client.patch("/v1/webhooks/w", {"enabled": False})
     assert len(gateway.seen) == 1
+
+
+def test_what_may_have_been_made_is_sent_again_with_the_key_by_which_it_is_made_once(gateway: Gateway) -> None:
+    gateway.answers.extend([busy(), cut(), busy(504), JSONResponse({"id": "a"}, 201), JSONResponse({"id": "b"}, 201)])
+    with gateway.client() as client:
+        told = [client.post("/v1/annotations", {"text": "begun"})["id"] for _ in range(2)]
+    *first, second = gateway.headers("Idempotency-Key")
+    assert told == ["a", "b"]
+    assert len(set(first)) == 1
+    assert first[0] is not None
+    assert second not in first
 
 
 def test_what_was_not_done_is_sent_again(gateway: Gateway) -> None:
@@ -252,6 +263,37 @@ def test_an_answer_that_the_platform_did_not_write_is_a_problem_too(gateway: Gat
     with gateway.client() as client, pytest.raises(PsipProblem) as raised:
         client.get("/v1/series")
     assert (raised.value.title, raised.value.detail, raised.value.request_id) == ("Not Found", "<html>no</html>", "r2")
+
+
+def test_an_answer_that_leads_elsewhere_is_a_problem_that_says_where(gateway: Gateway) -> None:
+    gateway.tokens.append(Response(status_code=308, headers={"Location": "https://psip.example/oauth2/token"}))
+    with gateway.client() as client, pytest.raises(PsipProblem, match=r"308 .* https://psip\.example/oauth2/token"):
+        client.get("/v1/series")
+
+
+def test_a_problem_says_when_to_come_again(gateway: Gateway) -> None:
+    gateway.answers.append(busy(429, **{"Retry-After": "7"}))
+    with gateway.client(attempts=1) as client, pytest.raises(PsipProblem) as raised:
+        client.get("/v1/series")
+    assert raised.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize("what", [{"falls": 3}, pl.DataFrame({"falls": [3]})])
+def test_what_is_not_a_list_of_rows_is_said_to_be_none(gateway: Gateway, what: Any) -> None:
+    with gateway.client() as client, pytest.raises(TypeError, match="a list of them, even of one; of a data frame"):
+        client.submit(what, feed="care-home-weekly")
+
+
+def test_a_number_that_is_none_is_named_by_its_row(gateway: Gateway) -> None:
+    with gateway.client() as client, pytest.raises(ValueError, match=r"row 2: .*; None is what is missing"):
+        client.submit([{"falls": 3}, {"falls": float("nan")}], feed="care-home-weekly")
+
+
+def test_what_is_not_json_is_had_as_it_is(gateway: Gateway) -> None:
+    gateway.answers.append(Response(b"<svg/>", media_type="image/svg+xml"))
+    with gateway.client() as client:
+        assert client.read("/v1/charts/m/RGT", format="svg") == b"<svg/>"
+    assert gateway.last[0].query_params["format"] == "svg"
 
 
 def test_one_token_serves_many_requests(gateway: Gateway) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from deploy.serving import Server
 from gateway.app import create_app
@@ -111,6 +113,20 @@ def test_a_platform_that_is_away_for_good_is_said_to_be_in_the_end(gateway):
             next(client.stream())
     assert len(waiting.waited) == 3
     assert waiting.waited == sorted(waiting.waited)
+
+
+def test_a_platform_that_is_too_busy_for_long_says_so_in_the_end():
+    busy = {"title": "Too many.", "status": 503, "detail": "all streams are open"}
+    app, waiting = FastAPI(), Waiting()
+    app.post("/oauth2/token")(lambda: {"access_token": "t", "expires_in": 600})
+    app.get("/v1/stream")(lambda: JSONResponse(busy, 503, headers={"Retry-After": "3"}))
+    with (
+        Server(app) as server,
+        Client(server.url, "me", "s", attempts=3, sleep=waiting) as client,
+        pytest.raises(PsipProblem) as raised,
+    ):
+        next(client.stream())
+    assert (raised.value.detail, raised.value.retry_after, waiting.waited) == ("all streams are open", 3.0, [3.0, 3.0])
 
 
 def test_a_token_that_was_ended_is_renewed(gateway):
