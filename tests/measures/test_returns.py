@@ -153,9 +153,9 @@ def test_a_return_that_fails_a_quality_gate_is_of_low_quality_and_no_part_of_its
     (icb,) = measures.ask(series, organisation="QUE")["items"]
 
     assert (own["status"], own["value"]) == ("low_quality", None)
-    assert own["failed"] == ["gestation is filled in: 80% of 100 rows, 90% needed"]
+    assert own["failed"] == ["gestation is filled in: 80 of 100 rows, 90% needed"]
     assert (icb["status"], icb["numerator"], icb["denominator"], icb["completeness"]) == ("value", 5, 50, 1.0)
-    assert icb["failed"] == ["RGT: gestation is filled in: 80% of 100 rows, 90% needed"]
+    assert icb["failed"] == ["RGT: gestation is filled in: 80 of 100 rows, 90% needed"]
 
 
 def test_a_return_of_which_every_row_was_rejected_is_quarantined_until_one_lands(measures: Measures) -> None:

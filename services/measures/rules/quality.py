@@ -75,7 +75,7 @@ def failures(
     for row in frame.group_by("_organisation", period.alias("_gate_period")).agg(sums).iter_rows(named=True):
         for number, (measure, gate) in enumerate(asked):
             rows, met = row[f"{number}.rows"], row[f"{number}.met"]
-            if rows and met < gate.at_least * rows:
-                words = f"{gate.says}: {met / rows:.0%} of {rows} rows, {gate.at_least:.0%} needed"
+            if rows and met / rows < gate.at_least:
+                words = f"{gate.says}: {met:,} of {rows:,} rows, {gate.at_least * 100:.6g}% needed"
                 found[measure, row["_organisation"], row["_gate_period"]].append(words)
     return dict(found)

@@ -35,7 +35,15 @@ def test_a_return_in_which_enough_rows_meet_the_condition_passes() -> None:
 def test_a_return_in_which_too_few_do_fails_and_says_so() -> None:
     found = failing(("A", 250, True), ("A", None, True), ("B", 250, True))
 
-    assert found == {("m", "A", "2026-01"): ["gestation is filled: 50% of 2 rows, 75% needed"]}
+    assert found == {("m", "A", "2026-01"): ["gestation is filled: 1 of 2 rows, 75% needed"]}
+
+
+def test_exactly_enough_rows_are_enough_whatever_share_that_is() -> None:
+    # 0.55 times 100 is a little more than 55 to a computer
+    filled, blank = [("A", 250, True)] * 55, [("A", None, True)] * 45
+    assert failing(*filled, *blank, at_least=0.55) == {}
+    (said,) = failing(*filled[1:], *blank, blank[0], at_least=0.545).values()
+    assert said == ["gestation is filled: 54 of 100 rows, 54.5% needed"]
 
 
 def test_only_the_rows_that_are_looked_at_count() -> None:
