@@ -50,6 +50,15 @@ def test_the_annotated_file_of_another_format_is_csv(ingest: Ingest, content_typ
     assert [bool(one["psip_faults"]) for one in told] == [False, True, False]
 
 
+def test_what_identifies_in_a_column_name_or_beside_a_content_type_is_kept_nowhere(ingest: Ingest) -> None:
+    number = "943 476 5919"
+    body = as_csv([row | {number: "x"} for row in some_counts()])
+    receipt = ingest.send(body, content_type=f'text/csv; name="{number}.csv"').json()
+    assert receipt["rows"]["accepted"] == 3
+    answers = [ingest.get(receipt["links"][name]) for name in ("self", "original", "annotated", "faults")]
+    assert [number in f"{answer.text}{answer.headers}" for answer in answers] == [False] * 4
+
+
 def test_a_compressed_file_is_annotated_and_comes_back_as_it_was_sent(ingest: Ingest) -> None:
     body = gzip.compress(as_csv(counts_with_one_fault()))
     receipt = ingest.send(body, headers={"Content-Encoding": "gzip"}).json()

@@ -36,6 +36,7 @@ from services.ingest.queries.consequences import consequences
 from services.ingest.queries.receipts import refused_as_a_whole
 from services.ingest.queries.receipts import submission as submission_seen
 from services.ingest.queries.reference import Known
+from services.ingest.rules import formats
 from services.ingest.rules.faults import OLDER_EXTRACT, of_the_file
 from services.ingest.rules.feeds import Feed
 from services.ingest.rules.headers import OUR_MENDS
@@ -159,7 +160,7 @@ def _opened(
         dry_run=options.dry_run,
         sha256=body.sha256,
         bytes=body.size,
-        content_type=arrival.content_type or "",
+        content_type=formats.media_type(arrival.content_type),
         content_encoding=arrival.encoding or "",
         repeat_of=None if options.nil else _repeated(session, body, feed, options),
         received_at=received_at,

@@ -28,7 +28,7 @@ from services.ingest.rules.versions import recognised
 from services.ingest.settings import IngestSettings
 
 _NO_ROWS = ("empty-file", "header-only")
-_WITHHELD = ("identifiable-data", "unexpected-free-text")
+_WITHHELD = ("identifiable-data", "identifiable-beside-rows", "unexpected-free-text")
 Seal = Callable[[pl.DataFrame], pl.DataFrame]
 COUNTS = ("received", "accepted", "waiting", "rejected", "duplicate")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.ingest.rules.faults import Unreadable, faults, no_faults
+from services.ingest.rules.faults import WITHHELD, Unreadable, faults, no_faults, of_the_file
 from services.ingest.rules.identity import identifiable
 
 LINE = "line"
@@ -13,6 +13,7 @@ MOST_COLUMNS = 1000
 """Each column is looked at for itself, so a file of a million would take hours; no feed has a hundred."""
 
 _MOST_ROWS = 100_000
+_MOST_CELLS = 5_000_000
 _NUL = "\0"
 
 
@@ -52,15 +53,15 @@ def without_nul(cells: pl.DataFrame, lines: pl.Series) -> tuple[pl.DataFrame, pl
     return cells.with_columns(pl.all().str.replace_all(_NUL, "\ufffd", literal=True)), told
 
 
-def column_names(header: Sequence[str]) -> list[str]:
+def column_names(header: Sequence[str]) -> tuple[list[str], list[pl.DataFrame]]:
     """Unique column names from a header row: a blank one is `column 4`, a second `falls` is `falls (2)`.
 
-    A cell that identifies somebody (a file without a header) names no column either. Raises Unreadable for more than
-    a thousand columns.
+    A cell that identifies somebody (a file without a header) names no column either, and is a fault of the file. Raises
+    Unreadable for more than a thousand columns.
     """
     if len(header) > MOST_COLUMNS:
         raise Unreadable("too-many-columns", f"The file has {len(header):,} columns.")
-    names: list[str] = []
+    names: dict[str, None] = {}
     guilty = identifiable(pl.Series(header, dtype=pl.String))
     for place, cell in enumerate(header, start=1):
         name = cell.strip().strip("\ufeff").strip().replace(_NUL, "\ufffd")
@@ -72,8 +73,18 @@ def column_names(header: Sequence[str]) -> list[str]:
         while name in names:
             times += 1
             name = f"{once} ({times})"
-        names.append(name)
-    return names
+        names[name] = None
+    return [*names], [beside_the_rows()] if guilty.any() else []
+
+
+def beside_the_rows() -> pl.DataFrame:
+    """The fault of a file in which something that is no row identifies somebody."""
+    return of_the_file("identifiable-beside-rows", found=WITHHELD)
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows of so many columns are held together in memory, where the file could have many for few bytes."""
+    return max(1, min(_MOST_ROWS, _MOST_CELLS // max(1, columns)))
 
 
 def portions(one: Block) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import polars as pl
+from polars import selectors as cs
 
 from services.ingest.rules.blocks import Block
 from services.ingest.rules.casts import DTYPES, Typed, cleaned, fast, typed
@@ -18,6 +19,7 @@ from services.ingest.rules.identity import identifiable, may_identify, names_a_p
 from services.ingest.rules.places import Places
 
 _IDENTIFIABLE = "identifiable-data"
+_TEN_DIGITS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Columns:
     def _judge_cells(self, cells: pl.DataFrame, found: Findings) -> dict[str, Typed]:
         fields = [self._feed.by_name[name] for name in cells.columns]
         values = fast(fields, cells)
-        suspect = self._suspect_texts(cells)
+        suspect = self._suspect_texts(cells) | self._suspect_numbers(values)
         brought = self._brought_back(cells)
         columns = {}
         for field in fields:
@@ -122,10 +124,15 @@ class Columns:
         told = cells.select(may_identify(pl.col(names)).any()) if names else pl.DataFrame()
         return frozenset(name for name in told.columns if told[name][0])
 
+    def _suspect_numbers(self, values: pl.DataFrame) -> frozenset[str]:
+        """The columns of numbers in which some number has as many digits as may identify somebody."""
+        highest = values.select(cs.numeric().max())
+        return frozenset(name for name in highest.columns if (highest[name][0] or 0) >= _TEN_DIGITS)
+
     def _judge_column(self, field: Field, cells: pl.Series, one: Typed, found: Findings, suspect: bool) -> Typed:
-        """Say what is wrong in the cells of one column. Valid values of a type other than text identify nobody."""
+        """Say what is wrong in the cells of one column; whom they identify is looked for where they are suspect."""
         if field.identifier is None and (suspect or one.code is not None):
-            doubted = cells if field.type == "text" or one.code is None else cells.set(one.code.is_null(), None)
+            doubted = cells if suspect or one.code is None else cells.set(one.code.is_null(), None)
             guilty = identifiable(doubted, record_ids=field.name in self._feed.key)
             found.add(guilty, _IDENTIFIABLE, column=field.name, found=WITHHELD)
             one = one.but(guilty, _IDENTIFIABLE) if guilty.any() else one

@@ -8,6 +8,8 @@ import zstandard
 
 from services.ingest.rules.faults import Unreadable
 
+LARGEST_UNPACKED = 4_000_000_000
+"""Bytes: what a few megabytes can grow to would keep us busy for days."""
 _GZIP_PIECE = 16 * 1024  # grows at most 1,032 times
 _ZSTD_PIECE = 1024  # grows at most 32,768 times
 
@@ -25,7 +27,7 @@ class _Inflater(Protocol):
 def decompressed(chunks: Iterator[bytes], encoding: str | None) -> Iterator[bytes]:
     """The bytes behind `gzip`, `zstd` or `identity` (also None). Several members or frames in a row are read as one.
 
-    Raises Unreadable (`unknown-compression`, `broken-compression`).
+    Raises Unreadable (`unknown-compression`, `broken-compression`, `too-large`).
     """
     name = (encoding or "identity").strip().lower()
     if name == "identity":
@@ -37,7 +39,7 @@ def decompressed(chunks: Iterator[bytes], encoding: str | None) -> Iterator[byte
 
 
 def _inflated(chunks: Iterator[bytes], name: str, start: Callable[[], _Inflater], piece: int) -> Iterator[bytes]:
-    inflater, begun = start(), False
+    inflater, begun, grown = start(), False, 0
     try:
         for small in _pieces(chunks, piece):
             rest = small
@@ -46,6 +48,10 @@ def _inflated(chunks: Iterator[bytes], name: str, start: Callable[[], _Inflater]
                     inflater = start()
                 out, begun = inflater.decompress(rest), True
                 rest = inflater.unused_data if inflater.eof else b""
+                grown += len(out)
+                if grown > LARGEST_UNPACKED:
+                    unpacked = f"The {name} data unpacks to more than {LARGEST_UNPACKED // 1_000_000:,} MB."
+                    raise Unreadable("too-large", unpacked, hint="Send the rows in several files.")
                 if out:
                     yield out
     except (zlib.error, zstandard.ZstdError) as reason:

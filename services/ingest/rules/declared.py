@@ -5,7 +5,7 @@ import polars as pl
 from services.ingest.rules.casts import Typed
 from services.ingest.rules.faults import WITHHELD
 from services.ingest.rules.feeds import Field
-from services.ingest.rules.identity import nhs_numbers
+from services.ingest.rules.identity import GAP, nhs_numbers
 from services.ingest.rules.pseudonyms import SEAL, SEALABLE
 
 BROUGHT_BACK = r"^\[(?:withheld|pseudonym .*)\]$"
@@ -16,7 +16,7 @@ _ONE_DIGIT = f"^(?:{'|'.join(digit + '{10}' for digit in '0123456789')})$"
 
 def checked_numbers(one: Typed) -> Typed:
     """NHS numbers in the column declared for them, without spaces and hyphens; those that cannot be are refused."""
-    bare = Typed(one.values.str.replace_all("[ -]", ""), one.code, one.hint)
+    bare = Typed(one.values.str.replace_all(GAP, ""), one.code, one.hint)
     wrong = ~nhs_numbers(bare.values) & bare.values.is_not_null()
     if not wrong.any():
         return bare

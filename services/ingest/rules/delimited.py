@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from services.ingest.rules.blocks import LINE, Block, block, column_names
+from services.ingest.rules.blocks import LINE, Block, beside_the_rows, block, column_names
 from services.ingest.rules.encodings import LONGEST_ROW, as_text, mended
-from services.ingest.rules.faults import WITHHELD, Unreadable, faults, of_the_file
+from services.ingest.rules.faults import Unreadable, faults, of_the_file
 from services.ingest.rules.identity import found_in, identifiable
 
 _NEWLINE, _RETURN, _SPACE, _QUOTE = 10, 13, 32, 34
@@ -74,10 +74,11 @@ def _header(first: bytes) -> _Header:
     before = [line.decode() for line in lines[:passed]]
     notes = [of_the_file("comment-lines", found=f"{passed} lines")] if any(n.strip() for n in before) else []
     if before and identifiable(pl.Series(before, dtype=pl.String)).any():
-        notes.append(of_the_file("identifiable-data", found=WITHHELD))
+        notes.append(beside_the_rows())
     if delimiter != ",":
         notes.append(of_the_file("other-delimiter", found=_DELIMITERS[delimiter], expected="commas"))
-    return _Header(column_names(cells), delimiter, taken, _size(first, taken), notes)
+    names, guilty = column_names(cells)
+    return _Header(names, delimiter, taken, _size(first, taken), notes + guilty)
 
 
 def _size(data: bytes, lines: int) -> int:

@@ -19,11 +19,13 @@ _IDENTIFIERS = frozenset(get_args(Identifier))
 _RECOMPUTED = {news2.NAME: news2.COLUMNS}
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _BETWEEN_WORDS = re.compile(r"[\s_\-\ufeff\u200b\u00a0]+")
+_AGAIN = re.compile(r" \(\d+\)$")
 
 
 def plain(name: str) -> str:
-    """A column name as it is compared: without case, spaces, underscores, hyphens or a byte-order mark."""
-    return _BETWEEN_WORDS.sub("", name).casefold()
+    """A column name as it is compared: without case, spaces, underscores, hyphens or a byte-order mark; and without
+    the number that the second of a name is given."""
+    return _BETWEEN_WORDS.sub("", _AGAIN.sub("", name)).casefold()
 
 
 @dataclass(frozen=True, slots=True)

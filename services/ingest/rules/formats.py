@@ -25,13 +25,18 @@ FORMATS: dict[str, Callable[[Iterator[bytes]], Iterator[Block]]] = {
 }
 
 
+def media_type(content_type: str | None) -> str:
+    """The name of a format, without parameters: those may say anything, such as the name of a file."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
 def read_blocks(chunks: Iterator[bytes], *, content_type: str | None, encoding: str | None = None) -> Iterator[Block]:
     """Blocks of a few megabytes and at most 100,000 rows, the same whatever chunks the bytes come in.
 
     `content_type` may carry parameters; `encoding` is gzip, zstd, identity or None. Raises Unreadable, perhaps after
     some blocks: then nothing of the file may land.
     """
-    name = (content_type or "").partition(";")[0].strip().lower()
+    name = media_type(content_type)
     if name not in FORMATS:
         raise Unreadable("unknown-format", f"Content-Type {name or 'none'!r} is not accepted.")
     return (one for block in FORMATS[name](decompressed(chunks, encoding)) for one in portions(block))

@@ -1,6 +1,5 @@
 """Which column of a file is which field of its feed."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,33 +14,35 @@ OUR_MENDS = "psip_mends"
 OURS = frozenset({LINE, OUR_LINE, OUR_FAULTS, OUR_MENDS, OUR_ORGANISATION, OUR_PERIOD, OUR_CODES})
 """Columns that are added to rows as sent, and passed over where they come back."""
 
-_AGAIN = re.compile(r" \(\d+\)$")
-
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns of a file, told apart: `columns` maps each understood column, as sent, to its field's name."""
+    """The columns of a file, told apart.
+
+    `columns` maps each understood column, as sent, to its field's name; `repeated` likewise those that come again.
+    """
 
     columns: Mapping[str, str]
     unknown: tuple[str, ...]
-    repeated: tuple[str, ...]
+    repeated: Mapping[str, str]
     absent: tuple[str, ...]
 
 
 def match_header(feed: Feed, names: Iterable[str]) -> Header:
     """Match column names (any order, case, spacing; titles, aliases). Of two with one meaning the first counts."""
     columns: dict[str, str] = {}
-    unknown, repeated = [], []
+    repeated: dict[str, str] = {}
+    unknown = []
     for name in names:
         if name in OURS:
             continue
-        field = feed.field_for(name) or feed.field_for(_AGAIN.sub("", name))
+        field = feed.field_for(name)
         if field is None:
             unknown.append(name)
         elif field.name in columns.values():
-            repeated.append(name)
+            repeated[name] = field.name
         else:
             columns[name] = field.name
     present = set(columns.values())
     absent = tuple(one.name for one in feed.fields if one.name not in present)
-    return Header(columns, tuple(unknown), tuple(repeated), absent)
+    return Header(columns, tuple(unknown), repeated, absent)

@@ -17,7 +17,8 @@ def redact(frame: pl.DataFrame, feed: Feed, *, judged_clean: bool = False) -> pl
     number, a postcode, a date of birth or (in columns that are not part of the feed) free text are withheld.
     `judged_clean` says that the rules found none of the latter in these rows, which saves looking again.
     """
-    columns = match_header(feed, frame.columns).columns
+    header = match_header(feed, frame.columns)
+    columns = {**header.columns, **header.repeated}
     return pl.DataFrame(
         [_kept(frame[name], feed, columns.get(name), judged_clean) for name in frame.columns if name not in OURS]
         + [frame[LINE]]

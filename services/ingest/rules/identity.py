@@ -1,8 +1,8 @@
 """Finding what could identify a patient, so that it is refused at the door and never kept, logged or echoed.
 
 Looked for in every cell that is not a valid value of a column declared for it: NHS numbers (ten digits, also grouped
-3-3-4, that pass the modulus 11 check of the NHS Data Dictionary and are not one digit repeated), UK postcodes, and
-dates of birth (by the name of the column, or said so in the text).
+3-3-4 by spaces or hyphens of any kind, that pass the modulus 11 check of the NHS Data Dictionary and are not one digit
+repeated), UK postcodes, and dates of birth (by the name of the column, or said so in the text).
 """
 
 import re
@@ -14,8 +14,10 @@ import polars as pl
 from services.ingest.rules.faults import WITHHELD, faults
 from services.ingest.rules.feeds import plain
 
-_NUMBER = r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}"
-_WHOLE_NUMBER = rf"^{_NUMBER}$"
+GAP = "[ \u00a0\u2007\u2009\u202f\u2010-\u2015-]"
+"""What may stand between the groups of an NHS number: a space or a hyphen, of those that programs make of them too."""
+_NUMBER = f"[0-9]{{3}}{GAP}{{0,3}}[0-9]{{3}}{GAP}{{0,3}}[0-9]{{4}}"
+_WHOLE_NUMBER = f"^{_NUMBER}$"
 _EMBEDDED_NUMBER = re.compile(rf"(?<![0-9A-Za-z])(?<![0-9]-)(?:(?i:nhs)[^0-9]{{0,12}})?({_NUMBER})(?![0-9A-Za-z])")
 _OUTWARD = "(?:GIR|[A-PR-UWYZ](?:[0-9]{1,2}|[A-HK-Y][0-9][0-9ABEHMNPRVWXY]?|[0-9][A-HJKPSTUW]))"
 _INWARD = "[0-9][ABD-HJLNP-UW-Z]{2}"
@@ -84,7 +86,7 @@ def identifiable(cells: pl.Series, *, record_ids: bool = False) -> pl.Series:
     whole = cells.str.contains(_WHOLE_NUMBER).fill_null(value=False)
     found = (cells.str.contains(postcode) | cells.str.contains(_BIRTH_WORDS)).fill_null(value=False)
     if whole.any():
-        bare = cells.set(~whole, None).str.replace_all("[ -]", "")
+        bare = cells.set(~whole, None).str.replace_all(GAP, "")
         found = found | nhs_numbers(bare)
     embedded = cells.str.contains(_NUMBER).fill_null(value=False) & ~whole
     return found | _embedded(cells, embedded) if embedded.any() else found
@@ -94,7 +96,7 @@ def _embedded(cells: pl.Series, rows: pl.Series) -> pl.Series:
     """Which of the chosen cells hold a valid NHS number among other text."""
     texts = cells.filter(rows).unique()
     numbers = pl.DataFrame(
-        [(text, re.sub("[ -]", "", number)) for text in texts for number in _EMBEDDED_NUMBER.findall(text)],
+        [(text, re.sub(GAP, "", number)) for text in texts for number in _EMBEDDED_NUMBER.findall(text)],
         schema={"text": pl.String, "number": pl.String},
         orient="row",
     )

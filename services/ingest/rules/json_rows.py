@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from services.ingest.rules.blocks import Block, block, column_names, without_nul
+from services.ingest.rules.blocks import Block, block, column_names, rows_at_once, without_nul
 from services.ingest.rules.encodings import LONGEST_ROW, as_text
 from services.ingest.rules.faults import Unreadable, faults
 from services.ingest.rules.identity import found_in
@@ -27,13 +27,13 @@ def json_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
         raise Unreadable("empty-file", "The file is empty.")
     columns = _Columns()
     if first.startswith(b"{"):
-        yield columns.block([_only(chain([first], pieces))], [1])
+        yield from columns.blocks([_only(chain([first], pieces))], [1])
         return
     if not first.startswith(b"["):
         raise Unreadable("not-json", "The file begins like neither an array nor an object.", line=1)
     count = 0
     for rows in _elements(chain([first[1:]], pieces)):
-        yield columns.block(rows, range(count + 1, count + len(rows) + 1))
+        yield from columns.blocks(rows, range(count + 1, count + len(rows) + 1))
         count += len(rows)
     if count == 0:
         raise Unreadable("header-only", "The array has no rows.")
@@ -128,7 +128,7 @@ def ndjson_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
         line += len(lines) - 1
         if rows:
             any_rows = True
-            yield columns.block(rows, numbers)
+            yield from columns.blocks(rows, numbers)
     if not any_rows:
         raise Unreadable("header-only", "The file has no rows.")
 
@@ -177,38 +177,56 @@ class _Columns:
 
     keys: dict[str, str] = field(default_factory=dict)
 
-    def block(self, rows: Sequence[Any], lines: Iterable[int]) -> Block:
-        """Rows of any JSON as text cells; what is no object, or holds no plain value, is a fault."""
-        numbers = pl.Series("line", list(lines), pl.Int64)
-        objects = [row if isinstance(row, dict) else {} for row in rows]
-        found = [
-            faults(
-                _lines(numbers, [isinstance(row, _Broken) for row in rows]),
-                "invalid-json-row",
-                expected="a JSON object",
-            ),
-            faults(
-                _lines(numbers, [not isinstance(row, dict | _Broken) for row in rows]),
-                "not-an-object",
-                expected="a JSON object",
-            ),
-        ]
-        strange = [
-            row.text if isinstance(row, _Broken) else _text(row) or "" for row in rows if not isinstance(row, dict)
-        ]
-        found.append(found_in(_lines(numbers, [not isinstance(row, dict) for row in rows]).to_list(), strange))
-        keys = dict.fromkeys(key for row in objects for key in row)
+    def blocks(self, rows: Sequence[Any], lines: Sequence[int]) -> Iterator[Block]:
+        """Rows of any JSON as text cells, so many at once as make a few million cells; what is no object, or holds no
+        plain value, is a fault."""
+        keys = dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row)
         new = [key for key in keys if key not in self.keys]
+        guilty: list[pl.DataFrame] = []
         if new:
-            names = column_names([*self.keys.values(), *new])
+            names, guilty = column_names([*self.keys.values(), *new])
             self.keys.update(zip(new, names[len(self.keys) :], strict=True))
-        cells = {name: [_text(row.get(key)) for row in objects] for key, name in self.keys.items()}
-        for key, name in self.keys.items():
-            nested = [isinstance(row.get(key), (dict, list)) for row in objects]
-            if any(nested):
-                found.append(faults(_lines(numbers, nested), "nested-value", column=name, expected="a plain value"))
-        texts, nul = without_nul(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String())), numbers)
-        return block(texts, numbers, [*found, nul])
+        most = rows_at_once(len(self.keys))
+        for at in range(0, len(rows), most):
+            yield self._block(rows[at : at + most], lines[at : at + most], guilty)
+            guilty = []
+
+    def _block(self, rows: Sequence[Any], lines: Sequence[int], found: list[pl.DataFrame]) -> Block:
+        numbers = pl.Series("line", list(lines), pl.Int64)
+        cells: dict[str, list[str | None]] = {key: [None] * len(rows) for key in self.keys}
+        nested: dict[str, list[int]] = {}
+        for at, row in enumerate(rows):
+            for key, value in row.items() if isinstance(row, dict) else ():
+                cells[key][at] = _text(value)
+                if isinstance(value, (dict, list)):
+                    nested.setdefault(key, []).append(lines[at])
+        told = [*found, *_strange(rows, numbers)]
+        told += [
+            faults(nested[key], "nested-value", column=name, expected="a plain value")
+            for key, name in self.keys.items()
+            if key in nested
+        ]
+        frame = pl.DataFrame(
+            {name: cells[key] for key, name in self.keys.items()}, dict.fromkeys(self.keys.values(), pl.String())
+        )
+        texts, nul = without_nul(frame, numbers)
+        return block(texts, numbers, [*told, nul])
+
+
+def _strange(rows: Sequence[Any], numbers: pl.Series) -> list[pl.DataFrame]:
+    """Faults of rows that are no objects, and of what they identify."""
+    odd = [row for row in rows if not isinstance(row, dict)]
+    if not odd:
+        return []
+    broken = _lines(numbers, [isinstance(row, _Broken) for row in rows])
+    others = _lines(numbers, [not isinstance(row, dict | _Broken) for row in rows])
+    both = _lines(numbers, [not isinstance(row, dict) for row in rows])
+    texts = [row.text if isinstance(row, _Broken) else _text(row) or "" for row in odd]
+    return [
+        faults(broken, "invalid-json-row", expected="a JSON object"),
+        faults(others, "not-an-object", expected="a JSON object"),
+        found_in(both.to_list(), texts),
+    ]
 
 
 def _lines(numbers: pl.Series, chosen: list[bool]) -> pl.Series:

@@ -159,6 +159,11 @@ ROW_FAULTS: dict[str, Remedy] = {
         "The row holds what could identify a patient, where it must not be. It was not kept.",
         "Remove the NHS number, postcode or date of birth from this column and send the row again.",
     ),
+    "identifiable-beside-rows": Remedy(
+        "Beside the rows (in a column name, a note above them, another sheet or the like) stands what could identify a "
+        "patient. Only the rows were kept.",
+        "Send a file of nothing but rows.",
+    ),
     "unexpected-free-text": Remedy(
         "A column that is not part of this feed holds free text. It was not kept.", "Leave the column out."
     ),

@@ -2,13 +2,17 @@
 
 import hashlib
 import hmac
+import io
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
+from openpyxl.comments import Comment
 
 from services.ingest.rules.blocks import block
+from services.ingest.rules.formats import PARQUET, XLSX
 from services.ingest.rules.identifiers import redact
 from services.ingest.rules.identity import identifiable, nhs_numbers
 from services.ingest.rules.pseudonyms import pseudonymise
@@ -18,6 +22,9 @@ GUILTY = [
     VALID,
     GROUPED,
     "943-476-5919",
+    "943\u00a0476\u00a05919",
+    "call 943\u2013476\u20135919",
+    "943 - 476 - 5919",
     f"seen by GP, NHS no {GROUPED}, well",
     f"NHS{VALID}",
     f"({VALID})",
@@ -184,7 +191,6 @@ def test_local_identifiers_of_two_organisations_stay_apart(births):
 LOST = {
     "a cell too many": (f"provider,outcome\nRGT,01,{VALID}\n", "text/csv"),
     "a cell too few": (f"provider,outcome,notes\nRGT,{VALID}\n", "text/csv"),
-    "a comment": (f"# for {GROUPED}\nprovider,outcome\nRGT,01\n", "text/csv"),
     "a line that is no JSON": (f'{{"provider": "RGT"}}\nnhs {GROUPED}\n', "application/x-ndjson"),
     "a row that is no object": (f'[{{"provider": "RGT"}}, "{VALID}"]', "application/json"),
     "a nested value": (f'[{{"provider": "RGT", "notes": ["{VALID}"]}}]', "application/json"),
@@ -198,6 +204,68 @@ def test_what_identifies_is_found_where_no_column_takes_it_up(judge, births, con
     assert "identifiable-data" in judged.faults["code"].to_list()
     assert VALID not in str(judged.faults.rows())
     assert GROUPED not in str(judged.faults.rows())
+
+
+def a_workbook(*, sheet: str = "", comment: str = "", creator: str = "us") -> bytes:
+    """One row of births, and what else a workbook may hold."""
+    book = Workbook()
+    book.properties.creator = creator
+    table = book.active
+    for row in (["provider", "outcome"], ["RGT", "01"]):
+        table.append(row)
+    if comment:
+        table["A2"].comment = Comment(comment, "us")
+    book.create_sheet("other").append(["see", sheet])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def a_parquet_file(said: str) -> bytes:
+    file = io.BytesIO()
+    pl.DataFrame({"provider": ["RGT"], "outcome": ["01"]}).write_parquet(file, metadata={"said": said})
+    return file.getvalue()
+
+
+BESIDE = {
+    "a comment": (f"# for {GROUPED}\nprovider,outcome\nRGT,01\n".encode(), "text/csv"),
+    "a column name": (f"provider,outcome,{GROUPED}\nRGT,01,x\n".encode(), "text/csv"),
+    "a key": (f'[{{"provider": "RGT"}}, {{"provider": "RGT", "{GROUPED}": 1}}]'.encode(), "application/json"),
+    "another sheet": (a_workbook(sheet=VALID), XLSX),
+    "a note on a cell": (a_workbook(comment=f"is {GROUPED}"), XLSX),
+    "a property": (a_workbook(creator="of SW1A 1AA"), XLSX),
+    "metadata": (a_parquet_file(f"from {VALID}"), PARQUET),
+}
+
+
+@pytest.mark.parametrize(("content", "kind"), BESIDE.values(), ids=BESIDE.keys())
+def test_what_identifies_beside_the_rows_is_found_once_for_the_file(judge, births, content, kind):
+    judged = judge(births, content, content_type=kind)
+
+    assert judged.faults["code"].to_list().count("identifiable-beside-rows") == 1
+    assert GROUPED not in str(judged.faults.rows())
+
+
+@pytest.mark.parametrize("content", [(a_workbook(sheet="9434765918"), XLSX), (a_parquet_file("us"), PARQUET)])
+def test_what_identifies_nobody_may_stand_beside_the_rows(judge, births, content):
+    judged = judge(births, content[0], content_type=content[1])
+
+    assert "identifiable-beside-rows" not in judged.faults["code"].to_list()
+
+
+def test_an_nhs_number_is_no_count(judge, counts):
+    head = "organisation,period,measure,numerator\n"
+    judged = judge(counts, f"{head}RGT,2026-10,ch-falls,{VALID}\nRGT,2026-09,ch-falls,9434765918\n")
+
+    assert judged.errors == [(2, "numerator", "identifiable-data")]
+    assert VALID not in str(judged.faults.rows())
+
+
+def test_the_second_column_of_a_name_is_withheld_as_the_first_is(births):
+    names = ["nhs_number", "nhs_number (2)", "mother_born", "mother_born (2)", "secret (2)", "secret", "Surname (2)"]
+    kept = redact(block(pl.DataFrame({name: ["x"] for name in names}), pl.Series([2])).frame, births)
+
+    assert kept.row(0) == (*["[withheld]"] * len(names), 2)
 
 
 def test_a_column_is_never_named_by_a_value_that_identifies(judge, births):
