@@ -55,7 +55,7 @@ interface Sent {
  * The platform, as one client of it.
  *
  * Tokens are bought and renewed as needed. A request that the platform is too busy for is sent again when it says; one
- * that the connection lost is, where that does no harm: submissions carry an Idempotency-Key, so their rows land once.
+ * that the connection lost is, where that does no harm: every POST carries an Idempotency-Key, so it is carried out once.
  * Every call throws `PsipProblem` for a refusal.
  */
 export class Client {
@@ -81,6 +81,11 @@ export class Client {
   /** Read: `client.get("/v1/charts/{measure}/{organisation}", { path: { measure, organisation } })`. */
   async get<P extends PathsWith<"get">>(path: P, asked: Asked<P, "get">): Promise<Answer<P, "get">> {
     return (await (await this.#send("get", path, asked as Sent)).json()) as Answer<P, "get">;
+  }
+
+  /** Read what is not JSON: a picture, CSV, Parquet, rows to be mended. */
+  async read<P extends PathsWith<"get">>(path: P, asked: Asked<P, "get">): Promise<Blob> {
+    return (await this.#send("get", path, asked as Sent)).blob();
   }
 
   /** Every item of a list, page after page: `for await (const one of client.each("/v1/organisations", {})) ...`. */
@@ -134,7 +139,7 @@ export class Client {
   ): Promise<Receipt> {
     const { contentType, contentEncoding, idempotencyKey, wait, signal, ...query } = options;
     const rows = Array.isArray(what);
-    const body = rows ? what.map((row) => JSON.stringify(row)).join("\n") : what;
+    const body = rows ? what.map(lineOf).join("\n") : what;
     const headers: Record<string, string> = {
       Prefer: `wait=${wait ?? 10}`,
       "Idempotency-Key": idempotencyKey ?? crypto.randomUUID(),
@@ -190,7 +195,8 @@ export class Client {
   }
 
   async #change<T>(method: Method, path: string, document: unknown, asked: Sent): Promise<T> {
-    const headers = document === undefined ? {} : { "Content-Type": "application/json" };
+    const key = method === "post" ? { "Idempotency-Key": crypto.randomUUID() } : {};
+    const headers = document === undefined ? key : { ...key, "Content-Type": "application/json" };
     const body = document === undefined ? undefined : JSON.stringify(document);
     const text = await (await this.#send(method, path, { ...asked, headers, body })).text();
     return (text === "" ? null : JSON.parse(text)) as T;
@@ -241,6 +247,14 @@ export class Client {
     if (!response.ok) throw await PsipProblem.of(response);
     return (await response.json()) as GivenToken;
   }
+}
+
+/** A row as a line of JSON. Throws for NaN and infinities, which JSON would turn into what is missing. */
+function lineOf(row: Row, index: number): string {
+  return JSON.stringify(row, (name: string, value: unknown) => {
+    if (typeof value !== "number" || Number.isFinite(value)) return value;
+    throw new TypeError(`row ${index + 1}: ${name} is ${value}; null is what is missing`);
+  });
 }
 
 /** The address of a path with its parameters filled in; those that are undefined or null are left out. */

@@ -147,10 +147,44 @@ test("what changes something and has no key is not sent again when it may have b
   const platform = await Platform.start(t);
   platform.answers.push(busy(502));
 
-  const posted = platform.client().post("/v1/statistics/spc", { series: [] }, {});
+  const changed = platform.client().patch("/v1/webhooks/{id}", { enabled: false }, { path: { id: "w1" } });
 
-  await assert.rejects(posted, { status: 502 });
+  await assert.rejects(changed, { status: 502 });
   assert.equal(platform.seen.length, 1);
+});
+
+test("what may have been made is sent again with the key by which it is made once", async (t) => {
+  const platform = await Platform.start(t);
+  platform.answers.push(busy(503), lost, busy(502), json({ id: "a" }, 201), json({ id: "b" }, 201));
+  const client = platform.client();
+  const note = { kind: "pdsa", organisation: "RGT", on: "2026-01-01", text: "begun" } as const;
+
+  await client.post("/v1/annotations", note, {});
+  await client.post("/v1/annotations", note, {});
+
+  const keys = platform.seen.map((one) => one.headers["idempotency-key"]);
+  assert.equal(keys.length, 5);
+  assert.equal(new Set(keys.slice(0, 4)).size, 1);
+  assert.equal(new Set(keys).size, 2);
+});
+
+test("what is not JSON is had as it is", async (t) => {
+  const platform = await Platform.start(t);
+  platform.answers.push((response) => response.writeHead(200, { "Content-Type": "image/svg+xml" }).end("<svg/>"));
+
+  const path = { measure: "m", organisation: "RGT" };
+  const picture = await platform.client().read("/v1/charts/{measure}/{organisation}", { path, query: { format: "svg" } });
+
+  assert.deepEqual([picture.type, await picture.text()], ["image/svg+xml", "<svg/>"]);
+});
+
+test("a number that is none is named, and not sent as what is missing", async (t) => {
+  const platform = await Platform.start(t);
+
+  const sent = platform.client().submit([{ falls: 3 }, { falls: NaN }], "care-home-weekly");
+
+  await assert.rejects(sent, { message: "row 2: falls is NaN; null is what is missing" });
+  assert.equal(platform.seen.length, 0);
 });
 
 test("a pause that is too long to agree to is told at once", async (t) => {
