@@ -73,12 +73,19 @@ async def show_problem(request: Request, slug: Annotated[str, PathParameter(patt
 
 
 async def document(request: Request) -> Document:
-    """The one OpenAPI document, of this gateway and the services as they are now."""
+    """The one OpenAPI document, of this gateway and the services as they are now; nobody may change it.
+
+    It is merged once, and then kept while they tell nothing new: that takes longer than all else anybody may ask.
+    """
     state = request.app.state
     documents: Documents = state.documents
     settings: GatewaySettings = state.settings
-    described = {GATEWAY: request.app.openapi(), **await documents.fetch()}
-    return merged(described, TABLE, server=settings.issuer, version=VERSION, going=state.going)
+    told = await documents.fetch()
+    if state.merged is None or state.merged[0] is not told:
+        described = {GATEWAY: request.app.openapi(), **told}
+        state.merged = told, merged(described, TABLE, server=settings.issuer, version=VERSION, going=state.going)
+    whole: Document = state.merged[1]
+    return whole
 
 
 async def _problems(request: Request) -> dict[str, dict[str, Any]]:

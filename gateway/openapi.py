@@ -82,17 +82,22 @@ class Documents:
 
     def __init__(self, proxy: Proxy, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._proxy, self._clock = proxy, clock
-        self._kept: dict[str, Document] = {}
+        self._kept: Mapping[str, Document] = {}
         self._until: dict[str, float] = {}
 
     async def fetch(self) -> Mapping[str, Document]:
-        """The document of every service that has one; an older one where a service does not answer now."""
+        """The document of every service that has one; an older one where a service does not answer now.
+
+        It is the same object until a service has been asked again: what was made of it can be kept as long.
+        """
         stale = [name for name in sorted(SERVICES) if self._until.get(name, 0) <= self._clock()]
-        for name, document in zip(stale, await asyncio.gather(*map(self._ask, stale)), strict=True):
-            if document is not None:
-                self._kept[name] = document
-            self._until[name] = self._clock() + (FRESH_SECONDS if document is not None else RETRY_SECONDS)
-        return dict(self._kept)
+        answers = zip(stale, await asyncio.gather(*map(self._ask, stale)), strict=True)
+        told = {name: document for name, document in answers if document is not None}
+        for name in stale:
+            self._until[name] = self._clock() + (FRESH_SECONDS if name in told else RETRY_SECONDS)
+        if told:
+            self._kept = {**self._kept, **told}
+        return self._kept
 
     async def _ask(self, service: str) -> Document | None:
         asked = self._proxy.services[service]

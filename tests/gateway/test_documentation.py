@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from gateway import documentation
 from gateway.explorer.reference import reference
 from gateway.openapi import METHODS, merged, operations
 from gateway.routes import INGEST, MEASURES, OPERATIONS, SERVICES, TABLE, Row
@@ -87,6 +88,14 @@ def test_a_document_that_is_merged_is_not_changed():
     first, second = whole({MEASURES: one}), whole({MEASURES: one})
     assert first == second
     assert one == described({"/v1/series": {"get": operation("series")}})
+
+
+def test_the_document_is_merged_once_while_nothing_new_is_told(gateway, monkeypatch):
+    """It takes the door a tenth of a second, which nobody without a token may take again and again."""
+    first = gateway.http.get("/openapi.json").text
+    monkeypatch.setattr(documentation, "merged", lambda *_, **__: pytest.fail("merged again"))
+    assert gateway.http.get("/openapi.json").text == first
+    assert gateway.http.get("/problems/not-found").is_success
 
 
 @pytest.fixture(scope="module")
