@@ -91,7 +91,7 @@ class Upstream:
 
     async def do_wait(self, scope: Any, receive: Any, send: Any) -> None:
         self.began.set()
-        await asyncio.to_thread(self.released.wait, 20)
+        await asyncio.to_thread(self.released.wait, 60)
         await self.answer(scope, receive, send)
 
     async def do_cut(self, scope: Any, receive: Any, send: Any) -> None:
@@ -188,7 +188,7 @@ def listening(database_url: SecretStr, **others: Any) -> Iterator[Gateway]:
         app = create_app(settings)
         with (
             Server(app) as door,
-            httpx.Client(base_url=door.url, timeout=20) as http,
+            httpx.Client(base_url=door.url, timeout=60) as http,
             closing(Database(database_url)) as database,
         ):
             yield Gateway(door.url, settings, database, upstream, app, http)

@@ -2,9 +2,8 @@
 
 import asyncio
 import shutil
-import socket
 import subprocess
-from contextlib import closing, contextmanager
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
@@ -112,32 +111,18 @@ def test_shared_counts_that_are_back_are_used_again_after_a_moment(clock):
 # With a real server
 
 
-@contextmanager
-def serving(port):
-    command = [SERVER, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        try:
-            while server.poll() is None:
-                try:
-                    socket.create_connection(("127.0.0.1", port), 5).close()
-                except ConnectionRefusedError:
-                    continue
-                break
-            yield server
-        finally:
-            server.kill()
-
-
 @pytest.fixture(scope="module")
 def shared_url():
     if SERVER is None:
         pytest.skip("neither valkey-server nor redis-server is on the PATH")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with serving(port), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shared_counts, "PATIENCE", 20)  # a busy machine is not what is tested
-        yield f"redis://127.0.0.1:{port}"
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared_counts, "PATIENCE", 60)  # a busy machine is not what is tested
+        address = f"{folder}/s"
+        command = [SERVER, "--port", "0", "--unixsocket", address, "--save", "", "--appendonly", "no"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert any("ready to accept connections" in line.lower() for line in server.stdout), "it ended instead"
+            yield f"unix://{address}"
+            server.kill()
 
 
 def test_the_server_counts_as_this_process_would(shared_url):

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -398,17 +398,17 @@ class Rude:
         self.listener.close()
 
     def serve(self):
-        try:
-            while True:
+        while True:
+            try:
                 wire, _ = self.listener.accept()
-                with wire:
-                    self.asked += bool(wire.recv(65536))
-                    if self.says:
-                        wire.sendall(self.says)
-                    elif self.asked > self.times:
-                        wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsorry")
-        except OSError:
-            return
+            except OSError:
+                return
+            with wire, suppress(OSError):  # who asks may have gone by now
+                self.asked += bool(wire.recv(65536))
+                if self.says:
+                    wire.sendall(self.says)
+                elif self.asked > self.times:
+                    wire.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nsorry")
 
 
 def rss():

@@ -59,7 +59,7 @@ async def server(script: Script, **options) -> AsyncIterator[str]:
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
     async def bounded():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await work()
 
     asyncio.run(bounded())

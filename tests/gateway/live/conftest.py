@@ -101,7 +101,7 @@ def hearing(gateway, headers, *, after=None, **params) -> Iterator[Heard]:
     """A stream, open and at its place."""
     headers = headers | ({} if after is None else {"Last-Event-ID": str(after)})
     with (
-        httpx.Client(base_url=gateway.url, timeout=20) as http,
+        httpx.Client(base_url=gateway.url, timeout=60) as http,
         http.stream("GET", "/v1/stream", headers=headers, params=params) as response,
     ):
         if response.status_code != 200:

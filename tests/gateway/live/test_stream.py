@@ -206,7 +206,7 @@ def test_the_streams_of_a_client_that_is_revoked_end(placed):
 
 
 def test_closing_the_server_ends_the_streams(listen):
-    with listen() as gateway, closing(httpx.Client(base_url=gateway.url, timeout=20)) as http:
+    with listen() as gateway, closing(httpx.Client(base_url=gateway.url, timeout=60)) as http:
         app = create_app(gateway.settings)
         server = Server(app, protocol=Doorway).start()
         elsewhere = type(gateway)(**{**vars(gateway), "url": server.url})
@@ -214,7 +214,7 @@ def test_closing_the_server_ends_the_streams(listen):
             stopping = threading.Thread(target=server.stop)
             stopping.start()
             assert heard.event() is None
-        stopping.join(timeout=20)
+        stopping.join(timeout=60)
         assert not stopping.is_alive()
         assert http.get("/health/live").status_code == 200
 
@@ -348,7 +348,7 @@ def test_a_stream_of_somebody_from_outside_ends_when_the_token_is_to_be_looked_a
         outside = Visitor(Principal("nhs:ann", frozenset({"measures:read"})), -1, 9999, read_again=1000)
         task = await open_one(hub, wire, visitor=outside)
         await hub.try_to_turn()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(story())
 
@@ -378,7 +378,7 @@ def test_streams_end_when_nobody_can_tell_whether_their_clients_are_let_in(datab
         hub, wire = Hub(database, uncertain), Wire()
         task = await open_one(hub, wire)
         await hub.try_to_turn()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
     asyncio.run(story())
 

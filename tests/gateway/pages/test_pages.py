@@ -10,11 +10,13 @@ import orjson
 import pytest
 
 from deploy.serving import Server
+from gateway.pages import fetching
 from gateway.pages.parts import ORGANISATION, PROGRAMME
 from gateway.routes import SERVICES
 from shared.principal import Verifier
 
 ADDRESS = "/v1/pages/organisations/RGT"
+SECONDS = 60  # a busy machine is not what is tested
 ORGANISATION_PATH, MATRIX, RETURNS = "/v1/organisations/RGT", "/v1/matrix", "/v1/returns"
 
 
@@ -78,7 +80,7 @@ def listening(listen: Any) -> Iterator[Callable[[], Page]]:
 
     with (
         Server(services) as server,
-        listen(upstreams=dict.fromkeys(SERVICES, server.url), page_seconds=1.0) as gateway,
+        listen(upstreams=dict.fromkeys(SERVICES, server.url), page_seconds=SECONDS) as gateway,
     ):
         bearer = gateway.client(organisations=["RGT"], audience="member").bearer
 
@@ -87,6 +89,24 @@ def listening(listen: Any) -> Iterator[Callable[[], Page]]:
             return Page(holder["now"], gateway, bearer)
 
         yield page
+
+
+class Impatient:
+    """asyncio, whose time is up as soon as nobody is waited for but one."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def wait(self, tasks: list[asyncio.Task[Any]], *, timeout: float) -> None:
+        assert timeout == SECONDS
+        waiting = set(tasks)
+        while len(waiting) > 1:
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "asyncio", Impatient())
 
 
 @pytest.fixture
@@ -161,13 +181,14 @@ def test_a_part_that_fails_leaves_the_others(page: Page, told: tuple[int, Any]) 
     assert {one["status"] for name, one in parts.items() if name != "matrix"} == {"ok"}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_part_that_takes_longer_than_all_may_is_late(page: Page) -> None:
     page.services.silent.add(MATRIX)
 
     parts = page.parts()
 
     assert (parts["matrix"]["status"], parts["matrix"]["problem"]["type"]) == ("late", "/problems/answer-too-late")
-    assert parts["signals"]["status"] == "ok"
+    assert {one["status"] for name, one in parts.items() if name != "matrix"} == {"ok"}
 
 
 def test_all_or_nothing_is_a_502_that_names_what_is_missing(page: Page) -> None:
@@ -190,6 +211,7 @@ def test_what_is_not_there_or_not_to_be_seen_is_a_404_that_tells_nothing_else(pa
     assert answer.json() == {"title": "No organisation has this code.", "status": 404}
 
 
+@pytest.mark.usefixtures("impatient")
 def test_without_what_the_page_is_of_there_is_no_page(page: Page) -> None:
     page.services.silent.add(ORGANISATION_PATH)
 
@@ -246,4 +268,4 @@ def test_the_figures_of_a_page_are_counted(listen: Any) -> None:
 def test_every_part_is_told_how_long_it_will_be_waited_for(page: Page) -> None:
     page.get()
     told = [dict(one["headers"])[b"x-psip-seconds-left"] for one in page.services.seen]
-    assert told == [b"1"] * len(ORGANISATION)
+    assert told == [b"60"] * len(ORGANISATION)
