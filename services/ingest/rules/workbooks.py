@@ -12,7 +12,6 @@ from datetime import date, datetime, time
 from itertools import chain, islice
 from typing import Any
 
-import openpyxl
 import polars as pl
 
 from services.ingest.rules.blocks import Block, beside_the_rows, block, column_names, rows_at_once, without_nul
@@ -111,8 +110,10 @@ def xlsx_blocks(chunks: Iterator[bytes]) -> Iterator[Block]:
 
 
 def _table_blocks(data: bytes) -> Iterator[Block]:
+    from openpyxl import load_workbook  # here: who is sent no workbook does not hold what reads them
+
     others = _text_of_other_parts(data)
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     sheet = _sheet(book)
     rows = ((line, row) for line, row in enumerate(_rows(sheet), start=1) if any(cell is not None for cell in row))
     line, header = next(rows, (0, ()))
@@ -190,7 +191,7 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
     return rows
 
 
-def _sheet(book: openpyxl.Workbook) -> Any:
+def _sheet(book: Any) -> Any:
     """The first sheet that begins like a table, with two cells side by side; notes often stand before it."""
     for sheet in book.worksheets:
         sheet.reset_dimensions()
