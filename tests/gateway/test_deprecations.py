@@ -28,7 +28,7 @@ def http(new_database: NewDatabase) -> Iterator[httpx.Client]:
     with Server(Upstream()) as services:
         upstreams = dict.fromkeys(("ingest", "programmes", "measures"), services.url)
         app = create_app(new_settings(new_database("gateway"), upstreams=upstreams), going=GOING)
-        with Server(app) as door, httpx.Client(base_url=door.url) as http:
+        with Server(app) as door, httpx.Client(base_url=door.url, timeout=60) as http:
             yield http
 
 

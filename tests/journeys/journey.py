@@ -46,7 +46,10 @@ class Journey:
         if role not in self._https:
             client_id, secret = self.credentials(role)
             answer = httpx.post(
-                f"{self.url}/oauth2/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
+                f"{self.url}/oauth2/token",
+                data={"grant_type": "client_credentials"},
+                auth=(client_id, secret),
+                timeout=60,
             )
             bearer = {"Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
             self._https[role] = self._stack.enter_context(httpx.Client(base_url=self.url, headers=bearer, timeout=60))

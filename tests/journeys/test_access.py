@@ -159,7 +159,7 @@ def test_a_member_is_to_others_as_the_public_is(journey: Journey, norwich: str, 
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer not.a.token", "Basic c29tZTpvbmU="])
 def test_nobody_gets_in_without_a_token(journey: Journey, token: str) -> None:
-    answer = httpx.get(f"{journey.url}/v1/measures", headers={"Authorization": token} if token else {})
+    answer = httpx.get(f"{journey.url}/v1/measures", headers={"Authorization": token} if token else {}, timeout=60)
 
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")

@@ -85,7 +85,7 @@ def test_what_can_not_be_taken_is_a_problem_that_says_why(journey: Journey, stor
 def test_every_problem_has_a_page_that_explains_it(journey: Journey) -> None:
     slugs = {wrong.slug for wrong in WRONG.values()}
 
-    with httpx.Client(base_url=journey.url) as anybody:
+    with httpx.Client(base_url=journey.url, timeout=60) as anybody:
         pages = {slug: anybody.get(f"/problems/{slug}").status_code for slug in slugs}
 
     assert pages == dict.fromkeys(slugs, 200)
@@ -141,7 +141,7 @@ def test_a_body_that_is_cut_off_half_way_leaves_nothing(journey: Journey, stored
     rows = HEADER + ROW * 1000
     part = b"%x\r\n%b\r\n" % (len(rows), rows) if "chunked" in framing else rows
 
-    with socket.create_connection((address.hostname, address.port), timeout=10) as line:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as line:
         line.sendall(f"{head}{framing}\r\n\r\n".encode() + part)
         line.shutdown(socket.SHUT_WR)
         heard = line.recv(4096)

@@ -54,6 +54,6 @@ def serve(database: Database) -> Iterator[Serve]:
             settings = ServiceSettings(service="tests", database_url=SecretStr("unused"), principal_key=key)
             app = create_service(settings, database=database, routers=[router], **options)
             server = stack.enter_context(Server(app))
-            return stack.enter_context(httpx.Client(base_url=server.url, timeout=30))
+            return stack.enter_context(httpx.Client(base_url=server.url, timeout=60))
 
         yield start

@@ -83,7 +83,7 @@ def shop(new_database: NewDatabase) -> Iterator[Shop]:
     )
     settings = ServiceSettings(service="shop", database_url=url, principal_key=public)
     app = create_service(settings, database=Database(url), routers=[routes()], middleware=[keep])
-    with Server(app) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with Server(app) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         one.client = client
         yield one
     database.close()

@@ -25,7 +25,7 @@ def bodies(found: list[Message]) -> list[str]:
 def end_connections(bus: LocalBus) -> None:
     with psycopg.connect(bus.url, autocommit=True) as connection:
         connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
             " where datname = current_database() and pid <> pg_backend_pid()"
         )
 
@@ -39,7 +39,7 @@ def test_a_second_reader_waits_until_the_first_has_gone(local_bus: LocalBus) -> 
     assert second.poll(limit=10, seconds=0) == []
     first.close()
 
-    polls = (second.poll(limit=10, seconds=0.05) for _ in range(200))
+    polls = (second.poll(limit=10, seconds=0.05) for _ in range(1200))
     assert bodies(next(filter(None, polls))) == ["two"]
     second.close()
 

@@ -67,7 +67,7 @@ def hold(database: Database) -> Iterator[Hold]:
     settings = ServiceSettings(service="tests", database_url=SecretStr("unused"), principal_key=PUBLIC)
     app = create_service(settings, database=database, routers=[routes()])
     repeats.install(app, repeats.FirstAnswers(Kept, Backwards(), KEPT_FOR))
-    with Server(app) as server, httpx.Client(base_url=server.url) as http:
+    with Server(app) as server, httpx.Client(base_url=server.url, timeout=60) as http:
 
         def post(ward: str = "Birch", *, key: str | None = "k-1", who: str = "trust") -> httpx.Response:
             keyed = {} if key is None else {"Idempotency-Key": key}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -171,7 +172,7 @@ def test_a_worker_asked_to_stop_before_it_runs_does_not_step(worker: Worker) -> 
 
 def test_a_worker_that_is_given_a_share_of_the_time_rests_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 2.0])
-    monkeypatch.setattr("shared.messaging.worker.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("shared.messaging.worker.time", SimpleNamespace(monotonic=lambda: next(clock)))
     judge, rested = Worker("judge", share=0.2), []
     monkeypatch.setattr(judge, "chores", [lambda: 1])
     monkeypatch.setattr(judge._stop, "wait", lambda seconds: (rested.append(seconds), judge.stop()))

@@ -422,5 +422,5 @@ def test_a_connection_that_takes_nothing_is_broken_off_for_good(listen, monkeypa
             many = [f"measure-{number:05}" for number in range(3000)]
             happen(gateway.database, *(cells_changed(measures=many) for _ in range(120)))
             while server._server.server_state.connections:
-                httpx.get(f"{server.url}/health/live", headers={"Connection": "close"})
+                httpx.get(f"{server.url}/health/live", headers={"Connection": "close"}, timeout=60)
             assert stuck.fileno() > 0  # it was not the reader that hung up
