@@ -91,38 +91,48 @@ def quarantined(
 def _hidden(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> dict[str, Hidden]:
     periods: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        periods[row.period].append(row)
-    return {period: _beside_members(each, definition, rules) for period, each in periods.items()}
+        if row.is_whole(definition):
+            periods[row.period].append(row)
+    return {
+        period: {
+            column: margins.to_hide([_counts(row, column) for row in each], rules)
+            for column in ("numerator", "denominator")
+        }
+        for period, each in periods.items()
+    }
 
 
-def hidden_together(
+def hidden_of_year(
     session: Session,
     definition: Definition,
     members: Sequence[Membership],
     *,
-    within: Period,
+    year: Period,
+    by: str,
     grain: Grain,
     at: datetime | None,
     rules: Policy,
 ) -> Hidden:
-    """The strata of a year's periods taken together that may not be shown beside each member's, taken together too."""
-    rows = _rows(session, definition.measure, members, first=within, last=within, at=at)
-    return _beside_members([row for row in rows if row.grain == grain], definition, rules)
+    """The strata (of the name `by`) of a year's periods taken together that may not be shown beside each period's and
+    each member's."""
+    rows = _rows(session, definition.measure, members, first=year, last=year, at=at)
+    found = {(row.organisation, row.period): row for row in rows if row.grain == grain and row.is_whole(definition)}
+    codes, periods = sorted({code for code, _ in found}), sorted({period for _, period in found})
+
+    def table(column: str) -> list[list[dict[str, float]]]:
+        return [[_of(by, found.get((code, period)), column) for period in periods] for code in codes]
+
+    return {column: margins.to_hide_of_year(table(column), rules) for column in ("numerator", "denominator")}
 
 
-def _beside_members(rows: Sequence["_Row"], definition: Definition, rules: Policy) -> Hidden:
-    """The strata of the sum of these rows that may not be shown beside the sums of each organisation."""
-    whole = [row for row in rows if row.is_whole(definition)]
-    return {column: margins.to_hide(_by_member(whole, column), rules) for column in ("numerator", "denominator")}
+def _of(by: str, row: "_Row | None", column: str) -> dict[str, float]:
+    counts = {} if row is None else _counts(row, column)
+    return {name: count for name, count in counts.items() if not name or name.startswith(f"{by}=")}
 
 
-def _by_member(rows: Sequence["_Row"], column: str) -> list[dict[str, float]]:
-    members: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for row in rows:
-        for stratum, count in zip(row.strata, getattr(row, column), strict=True):
-            if count is not None:
-                members[row.organisation][stratum] += count
-    return list(members.values())
+def _counts(row: "_Row", column: str) -> dict[str, float]:
+    counts = zip(row.strata, getattr(row, column), strict=True)
+    return {stratum: count for stratum, count in counts if count is not None}
 
 
 def known_then(at: datetime | None) -> str:

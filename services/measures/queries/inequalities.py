@@ -46,7 +46,11 @@ def inequalities(session: Session, question: Question) -> dict[str, Any]:
     ]  # fmt: skip
     items = _items(found, inside, first)
     if found.policy is not None:
-        items = _controlled(session, found, known.grain, items, inside, first)
+        hidden = _hidden(session, found, inside, year=first, by=by, grain=known.grain)
+        items = disclosure.as_table(
+            items, disclosure.policy(found.definition.disclosure), level=found.place.kind,
+            multiplier=found.definition.multiplier, ratio=found.definition.denominator is not None, hidden=hidden,
+        )  # fmt: skip
     add_intervals(items, found.definition)
     return _answer(found, question, by, first, last, items)
 
@@ -76,24 +80,20 @@ def _plus(one: float | None, other: float | None) -> float | None:
     return other if one is None else one if other is None else one + other
 
 
-def _controlled(
-    session: Session, found: Found, grain: Grain, items: Sequence[dict[str, Any]], figures: Sequence[Figure],
-    year: Period,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """The items as they may be shown: as a table of strata, and each beside the periods, and the members, it is the
-    sum of."""
+def _hidden(
+    session: Session, found: Found, figures: Sequence[Figure], *, year: Period, by: str, grain: Grain
+) -> cells.Hidden:
+    """The strata that may not be shown beside the periods, and the members, of which they are the sums."""
     rules = disclosure.policy(found.definition.disclosure)
+    if found.place.is_aggregate or len(found.members) > 1:
+        return cells.hidden_of_year(
+            session, found.definition, found.members, year=year, by=by, grain=grain, at=found.when.at, rules=rules
+        )
     periods: dict[str, list[Figure]] = defaultdict(list)
     for one in figures:
         periods[one.period].append(one)
-    beside: cells.Hidden = {}
-    if found.place.is_aggregate or len(found.members) > 1:
-        beside = cells.hidden_together(
-            session, found.definition, found.members, within=year, grain=grain, at=found.when.at, rules=rules
-        )
-    hidden = {
-        column: beside.get(column, set())
-        | margins.to_hide(
+    return {
+        column: margins.to_hide(
             [
                 {one.stratum: count for one in each if (count := getattr(one, column)) is not None}
                 for each in periods.values()
@@ -102,14 +102,6 @@ def _controlled(
         )
         for column in ("numerator", "denominator")
     }
-    return disclosure.as_table(
-        items,
-        rules,
-        level=found.place.kind,
-        multiplier=found.definition.multiplier,
-        ratio=found.definition.denominator is not None,
-        hidden=hidden,
-    )
 
 
 def _answer(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from services.measures.rules import disclosure
 from services.measures.rules.disclosure import WHOLE, Policy, span
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,59 @@ def to_hide(parts: Sequence[Mapping[str, float]], rules: Policy) -> set[str]:
             np.array([[part.get(name, 0.0) for name in (*table, WHOLE)] for part in parts]), table, rules
         )
     return hidden
+
+
+def to_hide_of_year(parts: Sequence[Sequence[Mapping[str, float]]], rules: Policy) -> set[str]:
+    """The strata of a total over members and periods that may not be shown beside its parts and their own totals.
+
+    `parts` are the members' tables, period by period: of each a count by stratum, all of one name. A reader may know
+    those of every member and period, of the year of every member and of every period of all members.
+    """
+    strata = sorted({name for member in parts for period in member for name in period if name != WHOLE})
+    columns = (*strata, WHOLE)
+    counts = np.array([[[one.get(name, 0.0) for name in columns] for one in member] for member in parts])
+    if not ((counts > 0) & (counts < rules.small_below)).any():
+        return set()
+    for axis in (0, 1):
+        counts = np.concatenate([counts, counts.sum(axis=axis, keepdims=True)], axis=axis)
+    beside_years = to_hide([dict(zip(columns, year, strict=True)) for year in counts[:-1, -1].tolist()], rules)
+    unknown = np.zeros(counts.shape, bool)
+    _leave_out(counts, unknown, columns, rules)
+    for hidden in (beside_years, {*strata}, {*columns}):
+        unknown[-1, -1, [columns.index(name) for name in hidden]] = True
+        if not _settled(counts, unknown, (0, 1, 2), rules).any():
+            return beside_years | hidden
+    return {*columns}
+
+
+def _leave_out(counts: Floats, unknown: Flags, columns: Sequence[str], rules: Policy) -> None:
+    """Make unknown what is left out of the answers about one member or one period."""
+    for member, period in {(one[0], one[1]) for one in np.argwhere(_settled(counts, unknown, (2,), rules)).tolist()}:
+        table = dict(zip(columns, counts[member, period].tolist(), strict=True))
+        small = {name for name, count in table.items() if disclosure.shown_count(count, rules) is None}
+        unknown[member, period] = [name in disclosure.to_hide(table, small, rules) for name in columns]
+    for of in (slice(-1), slice(None)):
+        members = np.argwhere(_settled(counts[:-1], unknown[:-1], (1, 2), rules))[:, 0]
+        periods = np.argwhere(_settled(counts[:, :-1], unknown[:, :-1], (0, 2), rules))[:, 1]
+        unknown[members, -1, of] = True
+        unknown[-1, periods, of] = True
+
+
+def _settled(counts: Floats, unknown: Flags, axes: Sequence[int], rules: Policy) -> Flags:
+    """Which small counts are left one value, where the last along each of the axes is the sum of the others."""
+    low, high = _spans(counts, rules)
+    low[unknown], high[unknown] = 0.0, np.inf
+    adds = np.isclose(counts[..., :-1].sum(axis=-1), counts[..., -1]) & (counts.shape[-1] > 1)
+    for _ in range(ROUNDS):
+        before = low.copy(), high.copy()
+        for axis in axes:
+            parts = np.arange(counts.shape[axis]) < counts.shape[axis] - 1
+            holds = adds[:, None] if axis == 2 else True
+            _carry(low.swapaxes(axis, 1), high.swapaxes(axis, 1), parts[None], -1, holds=holds)
+        if (low == before[0]).all() and (high == before[1]).all():
+            break
+    settled: Flags = (counts > 0) & (counts < rules.small_below) & (low >= high)
+    return settled
 
 
 def _of_table(counts: Floats, strata: Sequence[str], rules: Policy) -> set[str]:

@@ -30,12 +30,17 @@ COUNTS = st.lists(st.lists(COUNT, min_size=3, max_size=3), min_size=3, max_size=
 
 def shown(place: str, counts: dict[str, float], rules: Policy, *parts: dict[str, float]) -> dict[Cell, Span]:
     """The bounds of what is shown of a place, as of the sum of its parts if it has some."""
+    return without(margins.to_hide(parts, rules) if parts else set(), place, counts, rules)
+
+
+def without(left_out: set[str], place: str, counts: dict[str, float], rules: Policy) -> dict[Cell, Span]:
+    """The bounds of what is shown of a place with these strata left out."""
     items = [
         {"stratum": name, "numerator": count, "denominator": 1000.0, "value": count / 1000,
          "status": "value" if count else "zero"}
         for name, count in counts.items()
     ]  # fmt: skip
-    hidden = {"numerator": margins.to_hide(parts, rules)} if parts else None
+    hidden = {"numerator": left_out}
     table = as_table(items, rules, level="trust", multiplier=100, ratio=True, hidden=hidden)
     return {(place, one["stratum"]): bounds(one, rules) for one in table}
 
@@ -98,6 +103,51 @@ def test_areas_that_overlap_settle_no_small_count_between_them(named: str, count
         count = truth[place][stratum]
         assert low <= count <= high, (place, stratum)
         assert low < high or not 0 < count < rules.small_below, (place, stratum, count)
+
+
+MONTHS = ("04", "05")
+YEARS = st.lists(COUNTS, min_size=len(MONTHS), max_size=len(MONTHS))
+
+
+@pytest.mark.parametrize("named", ["small-numbers", "msds", "mhsds", "unheard-of"])
+@settings(max_examples=EXAMPLES)
+@given(counts=YEARS)
+@example(counts=[[[1, 18, 5], [7, 9, 3], [0, 12, 13]], [[17, 22, 30], [8, 8, 13], [13, 13, 9]]])
+@example(counts=[[[8, 30, 30], [8, 30, 30], [1, 30, 30]], [[0, 0, 0], [0, 0, 0], [0, 0, 0]]])
+def test_the_year_of_an_area_settles_nothing_that_the_months_and_its_members_years_do_not(
+    named: str, counts: list[list[list[int]]]
+) -> None:
+    rules = policy(named)
+    names = (WHOLE, *STRATA)
+    truth = {
+        code + month: {WHOLE: float(sum(row)), **dict(zip(STRATA, map(float, row), strict=True))}
+        for month, rows in zip(MONTHS, counts, strict=True)
+        for code, row in zip(TRUSTS, rows, strict=True)
+    }
+    parts = {f"QUE{month}": [code + month for code in TRUSTS] for month in MONTHS}
+    parts |= {code: [code + month for month in MONTHS] for code in TRUSTS}
+    known: dict[Cell, Span] = {}
+    for place, table in truth.items():
+        known |= shown(place, table, rules)
+    for place, each in parts.items():
+        truth[place] = {name: sum(truth[one][name] for one in each) for name in names}
+        known |= shown(place, truth[place], rules, *(truth[one] for one in each))
+    truth["QUE"] = {name: sum(truth[code][name] for code in TRUSTS) for name in names}
+    months = [[truth[code + month] for month in MONTHS] for code in TRUSTS]
+    sums = [((place, WHOLE), [(place, one) for one in STRATA]) for place in truth]
+    for whole, each in [*parts.items(), ("QUE", [*TRUSTS]), ("QUE", [f"QUE{month}" for month in MONTHS])]:
+        sums += [((whole, name), [(one, name) for one in each]) for name in names]
+    before, after = (
+        narrowed({**known, **without(left_out, "QUE", truth["QUE"], rules)}, sums)
+        for left_out in ({*names}, margins.to_hide_of_year(months, rules))
+    )
+    for (place, stratum), (low, high) in after.items():
+        count = truth[place][stratum]
+        assert low <= count <= high, (place, stratum)
+        assert low < high or not 0 < count < rules.small_below or before[place, stratum] == (low, high), (
+            place,
+            stratum,
+        )
 
 
 def test_a_table_without_small_counts_is_shown_whole() -> None:
