@@ -153,6 +153,14 @@ def test_a_file_that_would_contradict_the_registry_is_refused_with_the_row(east)
         load(east, sites, name="ets.csv")
 
 
+def test_who_would_succeed_itself_is_left_out_and_the_rest_of_the_file_is_taken_up(east):
+    told = load(east, "RGT,RGT,20260401\nRDE,RGT,20260401\n", name="succ.csv", header="old_code,new_code,date\n")
+
+    assert told.left_out == {"it would succeed itself": 1}
+    assert [one["successor"] for one in east.get("/v1/organisations/RDE/successors")["items"]] == ["RGT"]
+    assert east.get("/v1/organisations/RGT/successors")["items"] == []
+
+
 def test_homes_and_their_providers_come_in_one_file_and_are_found_by_either_code(east):
     east.register(Organisation(code="VN1", name="Larches", kind="care_home", identifiers={"cqc": "1-111"}))
     header = "Location Name,Location ID,Care homes beds,Location HSCA start date,Provider Name,Provider ID\n"

@@ -45,6 +45,7 @@ OWN_PLACE: Mapping[str, tuple[str, ...]] = {"care_home": ("icb",)}
 
 _CQC_NO_CARE_HOME = frozenset({"", "0"})
 _MOST_FAULTS = 20
+_AS_PUBLISHED = "give the file as it was published, in CSV"
 
 
 class File(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ def read_file(name: str, content: bytes, *, kind: str | None = None) -> File:
 
     Raises UnreadableFile for a layout that is not known, and for rows that cannot be read, naming each.
     """
-    layout, rows = _recognised(_text(content), name)
+    layout, rows = _recognised(_records(content, name), name)
     sort = kind or _kind(name)
     if layout.name == "ODS" and sort is None:
         words = ", ".join(f"{word} ({held})" for word, held in ODS_KINDS.items())
@@ -101,22 +102,34 @@ def _text(content: bytes) -> str:
         return content.decode("cp1252", errors="replace")
 
 
-def _recognised(text: str, name: str) -> tuple[Layout, Iterator[tuple[int, Row]]]:
-    lines = csv.reader(io.StringIO(text))
-    first = next(lines, [])
-    header = [cell.strip() for cell in first]
+def _records(content: bytes, name: str) -> list[list[str]]:
+    text = _text(content)
+    if "\0" in text:
+        raise UnreadableFile(f"{name} is not text; {_AS_PUBLISHED}")
+    reader = csv.reader(io.StringIO(text, newline=None), strict=True)
+    try:
+        return [[cell.strip() for cell in row] for row in reader]
+    except csv.Error as reason:
+        raise UnreadableFile(f"{name}, line {reader.line_num}: {reason}; {_AS_PUBLISHED}") from None
+
+
+def _recognised(records: Sequence[list[str]], name: str) -> tuple[Layout, Iterator[tuple[int, Row]]]:
+    lines = iter(records)
+    header = next(lines, [])
     known = next((layout for layout in LAYOUTS if layout.columns <= set(header)), None)
     if known is not None:
-        return known, ((number, dict(zip(header, row, strict=False))) for number, row in enumerate(lines, 2) if row)
+        return known, (
+            (number, dict(zip(header, row, strict=False))) for number, row in enumerate(lines, 2) if any(row)
+        )
     bare = _without_header(header)
     if bare is None:
         raise UnreadableFile(
-            f"{name}, row 1: this layout is not known; known are {', '.join(layout.name for layout in LAYOUTS)}. "
-            f"Give the file as it was published, in CSV"
+            f"{name}, row 1: this layout is not known; known are {', '.join(layout.name for layout in LAYOUTS)}; "
+            f"{_AS_PUBLISHED}"
         )
     layout, columns = bare
-    whole = ((1, first), *enumerate(lines, 2))
-    return layout, ((number, dict(zip(columns, row, strict=False))) for number, row in whole if row)
+    whole = ((1, header), *enumerate(lines, 2))
+    return layout, ((number, dict(zip(columns, row, strict=False))) for number, row in whole if any(row))
 
 
 def _without_header(cells: Sequence[str]) -> tuple[Layout, Sequence[str]] | None:
@@ -126,7 +139,7 @@ def _without_header(cells: Sequence[str]) -> tuple[Layout, Sequence[str]] | None
 
 
 def _is_code(text: str) -> bool:
-    return re.fullmatch(r"[A-Z0-9]{3,10}", text.strip()) is not None
+    return re.fullmatch(r"[A-Z0-9]{3,10}", text) is not None
 
 
 def _kind(name: str) -> str | None:
@@ -157,7 +170,7 @@ def _ods(number: int, row: Row, kind: str) -> Iterator[Statement]:
         parents = {way: parents[way] for way in OWN_PLACE.get(kind, ())} | {"provider": group}
     attributes = {"postcode": _cell(row, "postcode"), "ods_icb": parents.get("icb", "")}
     yield Statement(
-        code=_needed(row, "code").upper(),
+        code=_code(row, "code"),
         row=number,
         kind=kind,
         name=friendly(_needed(row, "name")),
@@ -172,15 +185,15 @@ def _succession(number: int, row: Row, kind: str) -> Iterator[Statement]:
     on = _day(row, "date")
     if on is None:
         raise ValueError("date is blank: give the day of the succession")
-    step = Succession(successor=_needed(row, "new_code").upper(), on=on, source="ODS predecessors and successors")
-    yield Statement(code=_needed(row, "old_code").upper(), row=number, successions=(step,))
+    step = Succession(successor=_code(row, "new_code"), on=on, source="ODS predecessors and successors")
+    yield Statement(code=_code(row, "old_code"), row=number, successions=(step,))
 
 
 def _cqc_location(number: int, row: Row, kind: str) -> Iterator[Statement]:
     if _cell(row, "Care homes beds") in _CQC_NO_CARE_HOME:
         return
-    provider, home = _needed(row, "Provider ID"), _needed(row, "Location ID")
-    yield _cqc_provider(number, provider, _needed(row, "Provider Name"), _cell(row, "Provider HSCA start date"))
+    provider, home = _code(row, "Provider ID"), _code(row, "Location ID")
+    yield _cqc_provider(number, provider, _needed(row, "Provider Name"), _day(row, "Provider HSCA start date"))
     yield Statement(
         code=_cell(row, "ODS Code").upper() or home,
         row=number,
@@ -191,7 +204,7 @@ def _cqc_location(number: int, row: Row, kind: str) -> Iterator[Statement]:
         closed=_day(row, "Location HSCA end date"),
         parents={"provider": provider},
         attributes={
-            "beds": int(_cell(row, "Care homes beds")),
+            "beds": _count(row, "Care homes beds"),
             "local_authority": _cell(row, "Location Local Authority"),
             "uprn": _cell(row, "Location UPRN"),
         },
@@ -203,8 +216,8 @@ def _cqc_directory(number: int, row: Row, kind: str) -> Iterator[Statement]:
     home = _cell(row, "CQC Location ID (for office use only)")
     if not home or not services & {"nursing homes", "residential homes", "care home"}:
         return
-    provider = _needed(row, "CQC Provider ID (for office use only)")
-    yield _cqc_provider(number, provider, _needed(row, "Provider name"), "")
+    provider = _code(row, "CQC Provider ID (for office use only)")
+    yield _cqc_provider(number, provider, _needed(row, "Provider name"), None)
     yield Statement(
         code=home,
         row=number,
@@ -216,8 +229,7 @@ def _cqc_directory(number: int, row: Row, kind: str) -> Iterator[Statement]:
     )
 
 
-def _cqc_provider(number: int, code: str, name: str, since: str) -> Statement:
-    opened = _parsed(since) if since else None
+def _cqc_provider(number: int, code: str, name: str, opened: date | None) -> Statement:
     return Statement(
         code=code, row=number, kind="care_home_provider", name=name, identifiers={"cqc": code}, opened=opened
     )
@@ -232,7 +244,7 @@ LAYOUTS = (
 
 
 def _cell(row: Row, name: str) -> str:
-    return (row.get(name) or "").strip()
+    return row.get(name, "")
 
 
 def _needed(row: Row, name: str) -> str:
@@ -240,6 +252,20 @@ def _needed(row: Row, name: str) -> str:
     if not value:
         raise ValueError(f"{name} is blank: it is needed")
     return value
+
+
+def _code(row: Row, name: str) -> str:
+    value = _needed(row, name).upper()
+    if re.fullmatch(r"[A-Z0-9_-]{2,16}", value) is None:
+        raise ValueError(f"{name} {value[:30]!r} is not a code: letters and digits, at most 16")
+    return value
+
+
+def _count(row: Row, name: str) -> int:
+    text = _cell(row, name)
+    if not text.removesuffix(".0").isdecimal():
+        raise ValueError(f"{name} {text[:30]!r} is not a number: write it in digits")
+    return int(text.removesuffix(".0"))
 
 
 _FORMATS = ("%d/%m/%Y", "%m/%d/%Y %I:%M:%S %p")

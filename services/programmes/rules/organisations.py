@@ -179,7 +179,8 @@ def problems(organisations: Iterable[Organisation]) -> list[tuple[str, str]]:
     """What is wrong with a registry, as (code, message): empty when every question has one answer.
 
     Refused: a code or identifier that names two organisations, a parent or successor that is not registered or of the
-    wrong kind, an edge that ends before it starts, two parents in one hierarchy on one day, and cycles.
+    wrong kind, an edge or a life that ends before it starts, two parents in one hierarchy on one day, and cycles; of
+    successors, only who succeeds itself.
     """
     listed = list(organisations)
     registry = {one.code: one for one in listed}
@@ -189,11 +190,7 @@ def problems(organisations: Iterable[Organisation]) -> list[tuple[str, str]]:
         found += [(one.code, message) for edge in current for message in _edge_problems(edge, registry)]
         found += [(one.code, message) for message in _overlaps(current)]
         found += [(one.code, message) for message in _name_problems(one)]
-        found += [
-            (one.code, f"its successor {step.successor} is not registered: register it first")
-            for step in one.successions
-            if step.successor not in registry
-        ]
+        found += [(one.code, message) for message in _life_problems(one, registry)]
     for hierarchy, up in sorted(_upwards(listed).items()):
         found += [(code, f"lies within itself in {hierarchy}: end one of the edges") for code in _cycles(up)]
     return found
@@ -209,6 +206,16 @@ def _shared_names(organisations: Sequence[Organisation]) -> list[tuple[str, str]
         for name, codes in owners.items()
         if len(codes) > 1
     ]
+
+
+def _life_problems(one: Organisation, registry: Mapping[str, Organisation]) -> Iterator[str]:
+    if one.opened and one.closed and one.closed < one.opened:
+        yield f"its last day {one.closed} comes before its first {one.opened}: mend one of them"
+    for step in one.successions:
+        if step.successor == one.code:
+            yield "succeeds itself: name the other, or leave it out"
+        elif step.successor not in registry:
+            yield f"its successor {step.successor} is not registered: register it first"
 
 
 def _edge_problems(edge: Edge, registry: Mapping[str, Organisation]) -> Iterator[str]:

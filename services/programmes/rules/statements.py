@@ -210,6 +210,8 @@ def _steps(said: Statement, around: Around) -> tuple[tuple[Succession, ...], tup
         code = around.code_of(step.successor)
         if code is None:
             left.append("its successor is not registered")
+        elif code == said.code:
+            left.append("it would succeed itself")
         else:
             found.append(msgspec.structs.replace(step, successor=code))
     return tuple(found), tuple(left)

@@ -65,6 +65,13 @@ def test_of_cqc_locations_care_homes_and_their_providers_are_taken():
         (ODS + TRUST.replace("19930401", "soon"), "row 2: open_date 'soon' is not a day: write it as 20260401"),
         (ODS + TRUST.replace("RGT", ""), "row 2: code is blank: it is needed"),
         (ODS + TRUST + TRUST.replace("QUE", "QMJ"), "row 3: RGT is in row 2 already, said otherwise: keep one"),
+        (ODS + TRUST.replace("RGT", "R G T"), "row 2: code 'R G T' is not a code: letters and digits, at most 16"),
+        (
+            CQC + "The Larches,1-111,some,2011-01-17,,Kent Homes,1-999\n",
+            "row 2: Care homes beds 'some' is not a number",
+        ),
+        (ODS + TRUST.replace("CAMBRIDGE", '"CAMBRIDGE') + TRUST, "etr.csv, line 3: unexpected end of data; give the"),
+        ((ODS + TRUST).encode("utf-16").decode("cp1252"), "etr.csv is not text; give the file as it was published"),
         ("a,b\n1,2\n", "row 1: this layout is not known; known are ODS, ODS predecessors"),
     ],
 )
@@ -72,6 +79,13 @@ def test_a_row_that_cannot_be_read_is_named_with_the_remedy(content, message):
     with pytest.raises(UnreadableFile) as refusal:
         read("etr.csv", content)
     assert message in str(refusal.value)
+
+
+def test_what_a_spreadsheet_makes_of_a_file_is_read_as_well():
+    (provider, home) = read(
+        "locations.csv", (CQC + "The Larches,1-111,20.0,17/01/2011,,Kent Homes,1-999\n,,,,,,\n").replace("\n", "\r")
+    ).statements
+    assert (home.attributes["beds"], home.opened, provider.code) == (20, date(2011, 1, 17), "1-999")
 
 
 def test_every_row_that_is_wrong_is_named_at_once():

@@ -259,6 +259,14 @@ def test_an_identifier_names_one_organisation() -> None:
     assert problems(homes) == [("V2", "1-1 names 2 organisations (V1, V2): keep it for one of them")]
 
 
+def test_a_life_that_ends_before_it_begins_or_succeeds_itself_is_refused() -> None:
+    one = leaf("R1", opened=day(2), closed=day(1), successions=(Succession(successor="R1", on=day(2)),))
+    assert problems([one]) == [
+        ("R1", "its last day 2024-01-02 comes before its first 2024-01-03: mend one of them"),
+        ("R1", "succeeds itself: name the other, or leave it out"),
+    ]
+
+
 def test_a_successor_must_be_registered() -> None:
     gone = leaf("R1", closed=day(1), successions=(Succession(successor="R2", on=day(2)),))
     assert problems([gone]) == [("R1", "its successor R2 is not registered: register it first")]
