@@ -155,13 +155,13 @@ def _behaviour(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]], de
         return f"that is {side} the {'upper' if side == 'above' else 'lower'} limit of {said(limit)}: {verdict}"
     if rule == "trend":
         rising = len(points) > 1 and last["value"] > points[-2]["value"]
-        return f"the last {_trend(points)} {grain} have {'risen' if rising else 'fallen'} at every step: {verdict}"
+        return f"the last {_trend(chart)} {grain} have {'risen' if rising else 'fallen'} at every step: {verdict}"
     if rule == "two_of_three":
         limit = "upper" if side == "above" else "lower"
         return f"two of three {grain} in a row are close to the {limit} limit: {verdict}"
-    if rule == "shift" or _unusual_run(chart, points):
+    if rule == "shift" or _unusual_run(chart):
         verdict = _verdict(chart["variation"]) if rule is None else verdict
-        return f"the last {_run(chart, points)} {grain} are {side} {mean}: {verdict}"
+        return f"the last {_run(chart)} {grain} are {side} {mean}: {verdict}"
     if any(run["signal"] for run in chart["runs"] if run["segment"] == last["segment"]) and chart["chart"] != "xmr":
         return f"the runs around {mean} are longer or fewer than chance explains, a sign of change"
     if last["lower"] is None or last["upper"] is None:
@@ -190,30 +190,40 @@ def _limits(point: Mapping[str, Any], chart: Mapping[str, Any], definition: Defi
     return f"{_digits(low, definition)} to {amount(high, definition)}"
 
 
-def _unusual_run(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> bool:
+def _unusual_run(chart: Mapping[str, Any]) -> bool:
     """Whether the run that is still going on is what gave a chart without NHS rules its icon."""
-    longest = [run["longest_run_max"] for run in chart["runs"] if run["segment"] == points[-1]["segment"]]
-    shown = chart["variation"] != "common_cause" and points[-1]["rule"] is None
-    return shown and any(most is not None and _run(chart, points) > most for most in longest)
+    last = _newest(chart)[-1]
+    longest = [run["longest_run_max"] for run in chart["runs"] if run["segment"] == last["segment"]]
+    shown = chart["variation"] != "common_cause" and last["rule"] is None
+    return shown and any(most is not None and _run(chart) > most for most in longest)
 
 
-def _run(chart: Mapping[str, Any], points: Sequence[Mapping[str, Any]]) -> int:
+def _newest(chart: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The points of the last segment with a value, up to the last that has one; periods without one are among them."""
+    points = chart["points"]
+    last = max(number for number, point in enumerate(points) if point["value"] is not None)
+    return [point for point in points[: last + 1] if point["segment"] == points[last]["segment"]]
+
+
+def _run(chart: Mapping[str, Any]) -> int:
     """How many of the last points are on one side of the centre, in the last segment.
 
-    A point on the centre ends an NHS shift; in the runs test of the other charts it is passed over.
+    A point on the centre, or without a value, ends an NHS shift; in the runs test it is passed over.
     """
-    last = points[-1]
+    points = _newest(chart)
     sides = [
-        (point["value"] > point["centre"]) - (point["value"] < point["centre"])
+        0 if point["value"] is None else (point["value"] > point["centre"]) - (point["value"] < point["centre"])
         for point in reversed(points)
-        if point["segment"] == last["segment"]
     ]
-    told = sides if chart["chart"] == "xmr" else [side for side in sides if side]
+    told = sides if points[-1]["rule"] == "shift" else [side for side in sides if side]
     return sum(1 for _ in takewhile(lambda side: side == told[0], told))
 
 
-def _trend(points: Sequence[Mapping[str, Any]]) -> int:
-    """How many of the last points rise, or fall, at every step, in the last segment."""
-    values = [point["value"] for point in points if point["segment"] == points[-1]["segment"]]
-    steps = [(later > earlier) - (later < earlier) for earlier, later in pairwise(values)]
+def _trend(chart: Mapping[str, Any]) -> int:
+    """How many of the last points rise, or fall, at every step, in the last segment; a missing one ends it."""
+    values = [point["value"] for point in _newest(chart)]
+    steps = [
+        0 if earlier is None or later is None else (later > earlier) - (later < earlier)
+        for earlier, later in pairwise(values)
+    ]
     return 1 + sum(1 for _ in takewhile(lambda step: step == steps[-1], reversed(steps)))

@@ -108,6 +108,20 @@ def test_the_sentence_names_what_the_newest_point_shows(tail: list[float], said:
     assert said in drawn([*STEADY, *STEADY, *tail], asked="xmr")["summary"]
 
 
+@pytest.mark.parametrize("before", [None, 34.0])
+def test_a_shift_is_as_long_as_it_is_said_to_be_whatever_lies_before_it(before: float | None) -> None:
+    # given a month without a figure before the shift, or one that lies on the centre
+    resource = drawn([40.0] * 12 + [28.0] * 4 + [before] + [28.0] * 8, size=400, definition=measure(chart="p"))
+
+    assert [point["rule"] for point in resource["points"][-8:]] == ["shift"] * 8
+    assert "the last 8 months are below the mean" in resource["summary"]
+
+
+def test_a_trend_ends_where_a_month_has_no_figure() -> None:
+    resource = drawn([*STEADY, *STEADY, 26.0, None, 28.0, 29.0, 30.0, 31.0, 32.0, 33.0, 34.0], asked="xmr")
+    assert "the last 7 months have risen at every step" in resource["summary"]
+
+
 def test_a_late_newest_period_does_not_hide_the_signal_before_it() -> None:
     definition = measure()
     figures = items([*STEADY, *STEADY, 60.0, None], definition)
