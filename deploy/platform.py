@@ -17,10 +17,9 @@ from deploy import secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases, service_url
 from deploy.lifetimes import Lifetime
 from deploy.migrate import migrate
-from deploy.ports import free_ports
 from deploy.postgres import Postgres
 from deploy.services import SERVICES, WORKERS, create_app, create_worker, protocol
-from deploy.serving import Server
+from deploy.serving import Server, address, bound
 from deploy.settings import Environment
 from services.programmes import commands
 from services.programmes.rules import catalogue
@@ -112,10 +111,10 @@ class Platform(Lifetime):
         for name in SERVICES:
             url = self._stack.enter_context(Server(create_app(name, self.environment))).url
             self.environment = self.environment.model_copy(update={f"{name}_url": url})
-        port = self._port or free_ports(1)[0]
-        self.environment = self.environment.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+        place = self._stack.enter_context(bound(self._port))
+        self.environment = self.environment.model_copy(update={"public_url": address(place)})
         return self._stack.enter_context(
-            Server(create_app("gateway", self.environment), port=port, protocol=protocol("gateway"))
+            Server(create_app("gateway", self.environment), at=place, protocol=protocol("gateway"))
         ).url
 
     def settle(self, *, until: Callable[[], bool] = lambda: True) -> None:

@@ -17,17 +17,33 @@ Protocol = type[asyncio.Protocol] | Literal["httptools"]
 """How HTTP is read: by uvicorn's own, or by one that is stricter (the gateway's)."""
 
 
+def bound(port: int = 0) -> socket.socket:
+    """A socket with a loopback port of its own (or the one given), which from now on nobody else can have."""
+    one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        one.bind(("127.0.0.1", port))
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def address(one: socket.socket) -> str:
+    """Where that socket is reached."""
+    host, port = one.getsockname()
+    return f"http://{host}:{port}"
+
+
 class Server(Lifetime):
-    """An app on a loopback port of its own (or the one given), from `start()` to `stop()`."""
+    """An app on a loopback port of its own (or the one given, or that of a socket), from `start()` to `stop()`."""
 
     def __init__(
-        self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, protocol: Protocol = "httptools"
+        self, app: ASGIApp, *, port: int = 0, at: socket.socket | None = None, protocol: Protocol = "httptools"
     ) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        self._socket = at or bound(port)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{host}:{self.port}"
+        self.url = address(self._socket)
         self._started = threading.Event()
         self._server = _Announcing(configuration(app, protocol=protocol), self._started)
         self._thread = threading.Thread(

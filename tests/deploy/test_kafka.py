@@ -44,13 +44,13 @@ def make_topic(kafka: Kafka, name: str, **configs: str) -> None:
 def produce(kafka: Kafka, topic: str, words: list[bytes]) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all", compression_type="zstd")
     for pending in [producer.send(topic, word) for word in words]:
-        pending.get(timeout=20)
+        pending.get(timeout=60)
     producer.close()
 
 
 def consume(kafka: Kafka, topic: str, count: int) -> list[bytes]:
     consumer = KafkaConsumer(
-        topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=20_000
+        topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=60_000
     )
     words = [record.value for _, record in zip(range(count), consumer, strict=False)]
     consumer.close()
