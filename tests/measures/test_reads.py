@@ -197,6 +197,15 @@ def test_a_stratum_there_is_not_is_refused_by_name(served: Served, asked: dict[s
     assert "imd_quintile, ethnic_group" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize(("first", "last", "status"), [("2010-01-01", "2026-01-01", 422), ("1726-01", "2026-01", 200)])
+def test_a_range_of_too_many_periods_is_refused_whatever_their_length(
+    served: Served, first: str, last: str, status: int
+) -> None:
+    served.hear(an_organisation("RGT"))
+    asked = served.get("/v1/series", measure="preterm", organisation="RGT", from_=first, to=last)
+    assert asked.status_code == status
+
+
 def test_a_count_has_no_funnel(served: Served) -> None:
     served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
     assert served.get("/v1/funnels/deaths").status_code == 422

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -134,7 +135,7 @@ def _items(session: Session, found: Found, known: cells.Known, question: Questio
     if known.last.start < known.first.start:
         message = f"the range from {known.first} to {known.last} is empty"
         raise InvalidPeriod(message, errors=[{"parameter": "to", "message": message}])
-    if (known.last.end - known.first.start).days > MOST_PERIODS * 366 / 12:
+    if any(islice(known.first.until(known.last), MOST_PERIODS, None)):
         message = "the range is longer than this service answers at once: ask for less"
         raise InvalidPeriod(message, errors=[{"parameter": "from", "message": message}])
     there = {figure.period for figure in known.figures}
