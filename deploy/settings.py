@@ -1,10 +1,10 @@
 """The environment, read once: every `PSIP_...` variable there is, and the settings of each process made from them."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
@@ -17,11 +17,24 @@ from services.measures.settings import MeasuresSettings
 from services.programmes.settings import ProgrammesSettings
 from shared.settings import KafkaSettings
 
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
+
 
 class Environment(BaseSettings):
-    """`PSIP_` variables. Each process needs only some of them; the one-process platform needs none."""
+    """`PSIP_` variables. Each process needs only some of them; the one-process platform needs none. One that is empty
+    counts as not set.
 
-    model_config = SettingsConfigDict(env_prefix="PSIP_", extra="ignore", frozen=True)
+    Raises SystemExit that names each variable that is not as it should be, and never what it says.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PSIP_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            wrong = ((*map(str, one["loc"]), one["msg"]) for one in error.errors())
+            raise SystemExit("\n".join(f"PSIP_{name.upper()}: {': '.join(told)}" for name, *told in wrong)) from None
 
     data_dir: Path = Field(default=Path(".psip"), description="Where the one-process platform keeps everything.")
     database_url: SecretStr | None = Field(
@@ -47,10 +60,10 @@ class Environment(BaseSettings):
     allowed_origins: str | None = Field(
         default=None, description="Origins whose pages may call from a browser, with spaces between."
     )
-    issuers: tuple[OutsideIssuer, ...] | None = Field(
+    issuers: list[OutsideIssuer] | None = Field(
         default=None, description="Outside issuers (OpenID Connect) whose tokens are believed, as a JSON list."
     )
-    more_token_keys: tuple[dict[str, Any], ...] | None = Field(
+    more_token_keys: list[dict[str, Any]] | None = Field(
         default=None,
         description="Public keys whose tokens are believed too while the key changes, as a JSON list.",
     )
@@ -69,7 +82,7 @@ class Environment(BaseSettings):
         default="127.0.0.1", description="Whose X-Forwarded-For the gateway believes, with spaces between."
     )
     sandbox: bool = Field(default=False, description="For trying things out; never in production.")
-    log_level: str = "INFO"
+    log_level: LogLevel = "INFO"
     ingest_rows_per_minute: int = Field(
         default=20_000_000, ge=1, description="Rows that one client may have dealt with in a minute."
     )
@@ -99,7 +112,7 @@ class Environment(BaseSettings):
             upstreams={"ingest": self.ingest_url, "programmes": self.programmes_url, "measures": self.measures_url},
             public_url=self.public_url,
             allowed_origins=tuple((self.allowed_origins or "").split()),
-            issuers=self.issuers or (),
+            issuers=tuple(self.issuers or ()),
             more_token_keys=tuple(orjson.dumps(one).decode() for one in self.more_token_keys or ()),
             requests_per_minute=self.requests_per_minute,
             cells_per_minute=self.cells_per_minute,

@@ -56,6 +56,31 @@ def test_what_the_environment_says_of_access_reaches_the_gateway(
     assert "word" not in repr(gateway)
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("PSIP_LOG_LEVEL", "LOUD", "PSIP_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("PSIP_REQUESTS_PER_MINUTE", "many", "PSIP_REQUESTS_PER_MINUTE: Input should be a valid integer"),
+        ("PSIP_ISSUERS", '[{"name": "secretive"}]', "PSIP_ISSUERS: 0: issuer: Field required"),
+        ("PSIP_MORE_TOKEN_KEYS", "secretive", "PSIP_MORE_TOKEN_KEYS: Input should be a valid list"),
+    ],
+)
+def test_a_variable_that_is_not_as_it_should_be_is_named_and_what_it_says_is_not(
+    monkeypatch: pytest.MonkeyPatch, name: str, said: str, told: str
+) -> None:
+    monkeypatch.setenv(name, said)
+    with pytest.raises(SystemExit) as stopped:
+        Environment()
+    assert told in str(stopped.value)
+    assert "secretive" not in str(stopped.value)
+
+
+def test_a_variable_that_is_empty_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PSIP_ISSUERS", "PSIP_LIMITS_URL", "PSIP_REQUESTS_PER_MINUTE"):
+        monkeypatch.setenv(name, "")
+    assert Environment() == Environment.model_construct()
+
+
 @pytest.mark.parametrize(("proxy", "seen"), [("127.0.0.1", "192.0.2.7"), ("192.0.2.0/24", "127.0.0.1")])
 def test_whose_word_is_taken_for_whom_they_ask(proxy: str, seen: str) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
