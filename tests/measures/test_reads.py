@@ -206,6 +206,18 @@ def test_a_range_of_too_many_periods_is_refused_whatever_their_length(
     assert asked.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"), [("series", {"from_": "2026", "to": "2026"}), ("explain", {"period": "2026-Q1"})]
+)
+def test_figures_by_the_month_are_not_said_to_be_missing_by_the_year(
+    served: Served, path: str, asked: dict[str, str]
+) -> None:
+    with_figures(served)
+    refused = served.get(f"/v1/{path}", measure="preterm", organisation="RGT", **asked)
+    assert refused.status_code == {"series": 422, "explain": 404}[path]
+    assert "by the month" in refused.json()["detail"]
+
+
 def test_a_count_has_no_funnel(served: Served) -> None:
     served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
     assert served.get("/v1/funnels/deaths").status_code == 422

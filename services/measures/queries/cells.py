@@ -28,6 +28,7 @@ Hidden = dict[str, set[str]]
 class Known:
     """The figures found: of which grain, in which periods there was a nil return, the instants of dated events.
 
+    `others` are the grains in which there are figures where there are none in the one asked for.
     `hidden` are, by period, the strata of an aggregate that its members' figures forbid under a policy of disclosure.
     """
 
@@ -37,6 +38,7 @@ class Known:
     grain: Grain
     first: Period | None
     last: Period | None
+    others: frozenset[Grain] = frozenset()
     hidden: dict[str, Hidden] = field(default_factory=dict)
 
 
@@ -59,6 +61,7 @@ def known(
     """
     rows = _rows(session, definition.measure, members, first=first, last=last, at=at)
     grain = _grain(rows, definition, first or last)
+    grains = frozenset(row.grain for row in rows)
     rows = [row for row in rows if row.grain == grain]
     periods = {row.start: row.period for row in rows}
     figures = _together(session, definition, members, rows, grain, at, today) if aggregate else _own(rows, definition)
@@ -70,6 +73,7 @@ def known(
         grain=grain,
         first=first or (Period.parse(periods[min(periods)]) if periods else None),
         last=last or (Period.parse(periods[max(periods)]) if periods else None),
+        others=frozenset() if grain in grains else grains,
         hidden=_hidden(rows, definition, rules) if rules is not None and (aggregate or len(members) > 1) else {},
     )
 

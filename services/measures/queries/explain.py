@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.measures.models import ReturnVersion
-from services.measures.problems import NoSuchFigure
+from services.measures.problems import InvalidPeriod, NoSuchFigure
 from services.measures.queries import cells
 from services.measures.queries.series import Question, draw_found, find, stated
 from services.measures.rules import disclosure
@@ -32,7 +32,10 @@ def explain(session: Session, question: Question, period: Period) -> dict[str, A
     asked = replace(question, first=None, last=None, stratum=question.stratum or WHOLE)
     found = find(session, asked)
     if not any(item["period"] == period.text for item in found.items):
-        found = find(session, replace(asked, first=period, last=period))
+        try:
+            found = find(session, replace(asked, first=period, last=period))
+        except InvalidPeriod as other:
+            raise NoSuchFigure(f"nothing is known of {found.definition.measure} in {period}: {other}") from other
     item = next((one for one in found.items if one["period"] == period.text), None)
     if item is None:
         raise NoSuchFigure(f"nothing is known of {found.definition.measure} at {found.place.code} in {period}")

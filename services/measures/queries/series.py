@@ -22,7 +22,7 @@ from services.measures.rules.series import add_intervals
 from services.measures.rules.series import series as tidy
 from services.measures.rules.statuses import ReturnState
 from services.measures.rules.strata import ONE_STRATUM, STRATA, WHOLE
-from shared.contracts.periods import Period
+from shared.contracts.periods import GRAINS, Period
 from shared.principal import Principal
 from shared.problems import InvalidRequest
 
@@ -130,6 +130,10 @@ def figures_of(session: Session, question: Question) -> tuple[Found, cells.Known
 
 def _items(session: Session, found: Found, known: cells.Known, question: Question) -> list[dict[str, Any]]:
     """The items of all strata that are needed: under disclosure control of the whole table."""
+    if known.others:
+        grains = " and by the ".join(sorted(known.others, key=GRAINS.index)).replace("_", " ")
+        message = f"the figures of that time are by the {grains}: ask for such periods"
+        raise InvalidPeriod(message, errors=[{"parameter": "from" if question.first else "to", "message": message}])
     if known.first is None or known.last is None:
         return []
     if known.last.start < known.first.start:
