@@ -93,7 +93,6 @@ class Pool:
         body: bytes | AsyncIterable[bytes] = b"",
         *,
         chunked: bool = False,
-        to_head_request: bool = False,
         repeatable: bool = False,
         patience: Patience = Patience(),
     ) -> Answer:
@@ -103,20 +102,16 @@ class Pool:
         requests that change nothing. Raises an `UpstreamError`.
         """
         try:
-            return await self._once(head, body, chunked, to_head_request, patience)
+            return await self._once(head, body, chunked, patience)
         except Broken:
             if not repeatable:
                 raise
         self._forget_idle()  # what broke one connection has probably broken them all
-        return await self._once(head, body, chunked, to_head_request, patience)
+        return await self._once(head, body, chunked, patience)
 
-    async def _once(
-        self, head: bytes, body: bytes | AsyncIterable[bytes], chunked: bool, to_head_request: bool, patience: Patience
-    ) -> Answer:
+    async def _once(self, head: bytes, body: bytes | AsyncIterable[bytes], chunked: bool, patience: Patience) -> Answer:
         connection = self._take_idle() or await self._acquire(patience)
-        answer = connection.send(
-            head, body, chunked=chunked, to_head_request=to_head_request, write_seconds=patience.write
-        )
+        answer = connection.send(head, body, chunked=chunked, write_seconds=patience.write)
         try:
             await answer.arrive(patience.read)
         except BaseException:  # a cancellation too: the connection must not be used again

@@ -60,7 +60,6 @@ class Answer:
         "_held",
         "_parser",
         "_reusable",
-        "_to_head_request",
         "_until_eof",
         "_upload",
         "_waiter",
@@ -69,13 +68,12 @@ class Answer:
         "status",
     )
 
-    def __init__(self, connection: "Connection", *, to_head_request: bool) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self.status = 0
         self.headers: Headers = []
         self.complete = False
         self._connection = connection
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
-        self._to_head_request = to_head_request
         self._chunks: list[bytes] = []
         self._held = self._head_bytes = 0
         self._head = self._reusable = self._until_eof = False
@@ -193,8 +191,6 @@ class Answer:
             return
         self._head = True
         self._until_eof = _ends_with_connection(self.status, self.headers)
-        if self._to_head_request:
-            self.complete, self._reusable = True, not self._until_eof and self._parser.should_keep_alive()
         self._wake()
 
     def on_body(self, data: bytes) -> None:
@@ -252,13 +248,12 @@ class Connection(asyncio.Protocol):
         body: bytes | AsyncIterable[bytes] = b"",
         *,
         chunked: bool = False,
-        to_head_request: bool = False,
         write_seconds: float | None = None,
     ) -> Answer:
         """Send a request: its head (with the blank line) and body; `chunked` frames the parts of the body."""
         assert self._transport is not None  # noqa: S101 - the pool gives out open connections
         assert self._answer is None  # noqa: S101 - one exchange at a time
-        answer = self._answer = Answer(self, to_head_request=to_head_request)
+        answer = self._answer = Answer(self)
         if isinstance(body, bytes):
             self._transport.write(head + (_chunk(body) + _LAST if chunked else body))
         else:
