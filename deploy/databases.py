@@ -37,9 +37,10 @@ def ensure_databases(server_url: str, databases: Iterable[str] = SERVICE_DATABAS
 
 
 def _create(connection: psycopg.Connection[tuple[str, ...]], name: str) -> bool:
-    statement = sql.SQL("create database {} encoding 'UTF8' template template0").format(sql.Identifier(name))
+    # Sorted as Python sorts, whatever the server does by default: the pages of a list rely on one order.
+    statement = sql.SQL("create database {} encoding 'UTF8' lc_collate 'C' template template0")
     try:
-        connection.execute(statement)
+        connection.execute(statement.format(sql.Identifier(name)))
     except (errors.DuplicateDatabase, errors.UniqueViolation):  # another process was a moment earlier
         return False
     except errors.InsufficientPrivilege as refusal:

@@ -64,6 +64,14 @@ def test_a_service_reaches_the_database_as_itself(service):
     assert addresses == {f"postgresql://{service}@postgres:5432"}
 
 
+@pytest.mark.parametrize("name", SERVICES.keys() - OURS.keys())
+def test_what_others_made_has_no_more_rights_than_it_needs(name):
+    one = SERVICES[name]
+    assert one["cap_drop"] == ["ALL"]
+    assert one["security_opt"] == ["no-new-privileges:true"]
+    assert name != "postgres" or one["user"] == "postgres"  # whose image would begin as root
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_process_can_neither_gain_rights_nor_write_outside_its_temporary_folder(name):
     one = OURS[name]

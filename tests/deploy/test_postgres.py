@@ -257,8 +257,12 @@ def test_the_log_of_a_failing_statement_holds_no_values(postgres: Postgres) -> N
 
 
 def test_each_service_gets_its_database_once(postgres: Postgres) -> None:
-    assert ensure_databases(postgres.server_url) == list(SERVICE_DATABASES)
+    names = list(SERVICE_DATABASES)
+    assert ensure_databases(postgres.server_url) == names
     assert ensure_databases(postgres.server_url) == []
+    with psycopg.connect(postgres.server_url) as connection:
+        orders = connection.execute("select distinct datcollate from pg_database where datname = any(%s)", [names])
+        assert orders.fetchall() == [("C",)]
     for name in SERVICE_DATABASES:
         with psycopg.connect(postgres.url(name).replace("+psycopg", "")) as connection:
             assert connection.info.dbname == name
