@@ -20,6 +20,7 @@ from services.ingest.rules.identity import found_in, identifiable
 
 _NEWLINE, _RETURN, _SPACE, _QUOTE = 10, 13, 32, 34
 _PATIENT_ROWS = 50_000
+_END = "\0"  # which text never holds
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -219,13 +220,18 @@ class _Reader:
             found = self._encoding_notes(frame, read.odd_line)
             odd = pl.Series(lines).filter(~pl.Series(fits))
             yield _without_blank_rows(frame, [*found, fault.filter(pl.col(LINE).is_in(odd.implode()))])
-        self.line = begun + reader.line_num
+        self.line = begun + reader.line_num - 1
 
     def _records(self, reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-        """Each record with how many lines went before it."""
+        """Each record with how many lines went before it. Raises Unreadable where one takes in the end of the file."""
         before = 0
         try:
             for row in reader:
+                if row == [_END]:
+                    return
+                if row and _END in row[-1]:
+                    message = "A quotation mark opens in this row and never closes."
+                    raise Unreadable("quote-not-closed", message, line=self.line + before)
                 if row:
                     yield before, row
                 before = reader.line_num  # type: ignore[attr-defined]
@@ -235,7 +241,7 @@ class _Reader:
 
 
 class _PatientLines:
-    """Lines of text from pieces of bytes; remembers the index of the first that was not UTF-8."""
+    """Lines of text from pieces of bytes, and a last one that says so; remembers the first that was not UTF-8."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._lines = self._split(pieces)
@@ -261,7 +267,8 @@ class _PatientLines:
             if len(held) > LONGEST_ROW:
                 raise Unreadable("row-too-long", "A line is longer than 4 MB.")
         if held:
-            yield held
+            yield held + b"\n"
+        yield _END.encode()
 
 
 def _layout(data: bytes, delimiter: int, line: int) -> _Layout:

@@ -1,5 +1,7 @@
 """Recognising a record that an earlier row of the same file already gave."""
 
+import zlib
+
 import numpy as np
 import polars as pl
 
@@ -17,14 +19,16 @@ class SeenRows:
 
     def __init__(self) -> None:
         self._segments: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._columns: list[str] = []
 
     def judge(self, key: pl.DataFrame, content: pl.DataFrame, lines: pl.Series) -> tuple[np.ndarray, np.ndarray]:
         """For each row NEW, SAME (as an earlier one) or OTHER (same key, other content), and the line it repeats.
 
-        The rows are remembered. All three have the same height; lines ascend.
+        The rows are remembered. All three have the same height; lines ascend. Later rows may have more columns of
+        content: a row with nothing in those says what it would have said before.
         """
         hashes = key.hash_rows(_KEY_SEED)
-        contents = (content.hash_rows(_CONTENT_SEED).to_numpy() >> np.uint64(32)).astype(np.uint32)
+        contents = (self._hashed(content).to_numpy() >> np.uint64(32)).astype(np.uint32)
         numbers = lines.to_numpy().astype(np.uint32)
         order = (
             pl.DataFrame({"key": hashes, "at": pl.int_range(len(hashes), eager=True)})
@@ -48,6 +52,13 @@ class SeenRows:
         same = first_content[back] == contents
         verdict = np.where(repeats == numbers, NEW, np.where(same, SAME, OTHER))
         return verdict, repeats
+
+    def _hashed(self, content: pl.DataFrame) -> pl.Series:
+        self._columns = self._columns or content.columns
+        hashes = content.select(self._columns).hash_rows(_CONTENT_SEED)
+        for column in content.drop(self._columns):
+            hashes = hashes ^ column.hash(zlib.crc32(column.name.encode())).set(column.is_null(), 0)
+        return hashes
 
     def _remember(self, keys: np.ndarray, contents: np.ndarray, lines: np.ndarray) -> None:
         """Keep sorted segments; small ones are merged until they hold half a million rows."""

@@ -50,7 +50,7 @@ def as_text(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], str]:
     whole = chain([first], chunks)
     for mark, encoding in _UTF16.items():
         if first.startswith(mark):
-            return rechunked(_transcoded(whole, encoding)), "utf-16"
+            return _only_text(rechunked(_transcoded(whole, encoding))), "utf-16"
     return _only_text(rechunked(_without_mark(whole))), "utf-8"
 
 

@@ -12,6 +12,7 @@ from polars_hash import CryptographicHashingNameSpace
 
 from services.ingest.rules.feeds import Feed, Field
 from services.ingest.rules.places import ORGANISATION, PERIOD
+from shared.contracts.periods import Period
 
 AGE_BAND = "age_band"
 SEALABLE = ("nhs_number", "local")
@@ -63,10 +64,13 @@ def sealed(pseudonyms: pl.Series) -> pl.Series:
 
 
 def _age_band(frame: pl.DataFrame, field: Field, _: str, __: str) -> pl.DataFrame:
-    start = pl.col(PERIOD).str.extract(r"^([0-9]{4})").cast(pl.Int32)
-    month = pl.col(PERIOD).str.extract(r"^[0-9]{4}-([0-9]{2})").cast(pl.Int32).fill_null(1)
+    starts = {text: Period.parse(text).start for text in frame[PERIOD].unique()}
+    start = pl.col(PERIOD).replace_strict(starts, return_dtype=pl.Date)
     born = pl.col(field.name)
-    age = start - born.dt.year() - (born.dt.month() > month).cast(pl.Int32)
+    to_come = (born.dt.month() > start.dt.month()) | (
+        (born.dt.month() == start.dt.month()) & (born.dt.day() > start.dt.day())
+    )
+    age = start.dt.year() - born.dt.year() - to_come.cast(pl.Int32)
     low = age // _BAND * _BAND
     band = (
         pl.when(age < _YOUNGEST)

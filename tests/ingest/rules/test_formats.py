@@ -151,6 +151,20 @@ def test_what_cannot_be_read_is_refused_with_a_reason(content, kind, encoding, c
     assert refused.value.hint
 
 
+def test_a_quotation_never_closed_takes_in_no_rows_where_others_are_not_well_formed():
+    with pytest.raises(Unreadable) as refused:
+        list(read_blocks(iter([b'org,id\nRGT,5" pipe\nRGT,"open\nRGT,2\nRGT,3\n']), content_type="text/csv"))
+
+    assert (refused.value.code, refused.value.line) == ("quote-not-closed", 3)
+
+
+def test_utf_16_too_holds_no_nul():
+    with pytest.raises(Unreadable) as refused:
+        list(read_blocks(iter(["\ufefforg,id\nRGT,a\0b\n".encode("utf-16-le")]), content_type="text/csv"))
+
+    assert refused.value.code == "not-text"
+
+
 def test_a_quotation_never_closed_is_found_on_its_line():
     with pytest.raises(Unreadable) as refused:
         read('a,b\n1,2\n3,"x\n5,6\n')

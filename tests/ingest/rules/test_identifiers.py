@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import io
+from datetime import date
 
 import polars as pl
 import pytest
@@ -163,6 +164,24 @@ def test_declared_identifiers_become_pseudonyms(birth, births):
     assert VALID not in str(first.rows())
     assert "mother_born" not in first.columns
     assert first["age_band"].to_list() == ["30-34"]
+
+
+@pytest.mark.parametrize(
+    ("born", "period", "band"),
+    [
+        ("2011-10-01", "2026-10", "15-19"),
+        ("2011-10-02", "2026-10", "under 15"),
+        ("2011-10-05", "2026-W41", "15-19"),
+        ("2011-10-06", "2026-W41", "under 15"),
+        ("2011-04-01", "2026-27", "15-19"),
+        ("2011-04-02", "2026-27", "under 15"),
+        ("2008-02-29", "2027-02", "15-19"),
+    ],
+)
+def test_an_age_is_that_on_the_first_day_of_the_period(births, born, period, band):
+    rows = pl.DataFrame({"mother_born": [date.fromisoformat(born)], "_organisation": "RGT", "_period": period})
+
+    assert pseudonymise(rows, births, "key", "1")["age_band"].to_list() == [band]
 
 
 LOCAL = {"id": "x", "version": "1", "period": "month",

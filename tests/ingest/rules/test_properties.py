@@ -1,5 +1,6 @@
 """What holds for every file: rows reconcile, chunks do not matter, and what was reported is all there is."""
 
+import json
 import random
 
 import polars as pl
@@ -110,6 +111,17 @@ def test_a_file_is_known_by_its_records_across_blocks(judge, births):
         judged = judge(births, as_csv(rows))
 
     assert judged.counts == {"received": 120, "accepted": 50, "waiting": 0, "rejected": 0, "duplicate": 70}
+
+
+def test_a_record_is_known_across_blocks_of_which_later_ones_have_more_columns(judge, births):
+    one = {"provider": "RGT", "baby_id": "B1", "born": "2026-10-05T10:30", "outcome": "01", "status": "final"}
+    more = one | {"baby_id": "B2", "gestation": 275, "temperature": 36.5}
+    said = [one, more, one, more, more | {"gestation": None}, more | {"admitted": True, "temperature": 36.5}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encodings.rechunked, "__defaults__", (150,))
+        judged = judge(births, "\n".join(map(json.dumps, said)) + "\n", content_type="application/x-ndjson")
+
+    assert judged.counts == {"received": 6, "accepted": 2, "waiting": 0, "rejected": 2, "duplicate": 2}
 
 
 def test_ten_thousand_copies_of_one_fault_are_one_group(judge, births):
