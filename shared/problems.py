@@ -164,13 +164,13 @@ def _place(error: Mapping[str, Any], shape: Any) -> dict[str, Any]:
         steps, names = bodies.place(shape, path)
         unknown = error["type"] == "extra_forbidden" and names
         message = f"there is no such field; this takes: {', '.join(names)}" if unknown else error["msg"]
-        return {"pointer": "".join("/" + _step(step) for step in steps), "message": message}
+        return {"pointer": "".join("/" + step(one) for one in steps), "message": message}
     return {"parameter": ".".join(str(step) for step in path) or str(where), "message": error["msg"]}
 
 
-def _step(step: object) -> str:
+def step(name: object) -> str:
     """A step of a JSON pointer (RFC 6901); a name may be anything a caller writes, half a surrogate pair included."""
-    return str(step).replace("~", "~0").replace("/", "~1").encode(errors="replace").decode()
+    return str(name).replace("~", "~0").replace("/", "~1").encode(errors="replace").decode()
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from shared.principal import Supposed
-from tests.ingest.builders import an_organisation, as_csv, some_births
+from tests.ingest.builders import an_organisation, as_csv, some_births, some_counts
 from tests.ingest.conftest import Ingest
 
 NOW = f"{datetime.now(UTC):%Y-%m}"
@@ -55,6 +55,17 @@ def test_completeness_says_who_has_and_who_has_not(told: Ingest) -> None:
 def test_completeness_within_an_organisation_is_of_its_members(told: Ingest) -> None:
     answer = told.get("/v1/completeness", feed="births", period="2025-02", within="QUE").json()
     assert [one["organisation"] for one in answer["items"]] == ["RGT"]
+
+
+def test_who_sends_for_other_periods_is_not_expected_for_these(ingest: Ingest) -> None:
+    for organisation, period in (("RGT", "2025-26"), ("RGN", "2026-Q1"), ("QUE", "2026-02")):
+        ingest.send(as_csv([some_counts(organisation=organisation)[0] | {"period": period}]))
+    asked = {"feed": "measure-counts"}
+    months = ingest.get("/v1/calendar", **asked, **{"from": "2026-02", "to": "2026-03"}).json()["items"]
+    assert [(one["organisation"], one["period"]) for one in months] == [("QUE", "2026-02"), ("QUE", "2026-03")]
+    for period, organisation in (("2026-Q3", "RGN"), ("2026-27", "RGT")):
+        items = ingest.get("/v1/completeness", **asked, period=period).json()["items"]
+        assert [one["organisation"] for one in items] == [organisation]
 
 
 def test_an_organisation_that_has_closed_is_exempt(told: Ingest) -> None:

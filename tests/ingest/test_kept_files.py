@@ -59,6 +59,18 @@ def test_what_identifies_in_a_column_name_or_beside_a_content_type_is_kept_nowhe
     assert [number in f"{answer.text}{answer.headers}" for answer in answers] == [False] * 4
 
 
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+def test_an_annotated_file_that_is_sent_again_says_what_is_wrong_now(ingest: Ingest, content_type: str) -> None:
+    told = annotated(ingest, ingest.send(as_csv(counts_with_one_fault())).json())
+    told[1] |= {"numerator": "1"}
+    told[2] |= {"numerator": "-1"}
+    body = as_csv(told) if content_type == "text/csv" else json.dumps(told).encode()
+    again = annotated(ingest, ingest.send(body, content_type=content_type).json())
+    assert [*again[0]].count("psip_faults") == 1
+    assert not any("_right" in name for name in again[0])
+    assert [one["psip_faults"].partition(" ")[0] for one in again] == ["", "", "numerator:"]
+
+
 def test_a_compressed_file_is_annotated_and_comes_back_as_it_was_sent(ingest: Ingest) -> None:
     body = gzip.compress(as_csv(counts_with_one_fault()))
     receipt = ingest.send(body, headers={"Content-Encoding": "gzip"}).json()

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from services.ingest.commands import accept
+from services.ingest.models import Submission
 from tests.ingest.builders import an_organisation, as_csv, some_births, some_counts
 from tests.ingest.conftest import Ingest
 
@@ -298,3 +302,51 @@ def test_a_row_that_was_sent_back_in_vain_is_put_right_for_every_time_it_was_rej
 
     assert listed(ingest) == []
     assert patch(ingest, receipt, 4, gestation_length_at_birth=223).status_code == 409
+
+
+def test_rows_beyond_the_first_twenty_of_a_fault_are_corrected_too(ingest: Ingest) -> None:
+    rows = [row | {"pregnancy_outcome": "77"} for row in some_births(21)]
+    receipt = ingest.send(as_csv([*rows, *some_births(1, baby_local_id="B99")]), "births").json()
+    answers = [patch(ingest, receipt, line, pregnancy_outcome="01").status_code for line in range(2, 23)]
+    assert answers == [200] * 21
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"), [(b'{"Y/N": "x"}', "/Y~1N"), (b'{"\\ud800": "x"}', "/?")], ids=["slash", "surrogate"]
+)
+def test_a_column_there_is_not_is_pointed_at_whatever_its_name(ingest: Ingest, body: bytes, pointer: str) -> None:
+    receipt = births(ingest)
+    headers = ingest.as_() | {"Content-Type": "application/json"}
+    answer = ingest.client.patch(f"/v1/quarantine/{receipt['id']}/3", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def mended(ingest: Ingest, receipt: dict[str, Any]) -> bytes:
+    rejected = ingest.get(receipt["links"]["rejected"]).text
+    return rejected.replace(",77,", ",01,").replace(",31,", ",275,").encode()
+
+
+def test_a_row_is_open_again_when_what_had_mended_it_is_withdrawn(ingest: Ingest) -> None:
+    again = ingest.send(mended(ingest, births(ingest)), "births").json()
+    assert listed(ingest) == []
+    ingest.client.delete(f"/v1/submissions/{again['id']}", headers=ingest.as_())
+    assert listed(ingest) == [("births", 3), ("births", 4)]
+
+
+def test_of_two_that_mend_the_last_rows_of_a_return_one_sees_what_the_other_did(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who mends rows holds their submission, so that the next looks at its rows after it."""
+    receipt, resolve, held = births(ingest), accept.resolve_mended, []
+
+    def resolve_beside(session: Session, submission: Submission, *more: Any) -> None:
+        try:
+            with ingest.database.session() as other:
+                other.get_one(Submission, receipt["id"], with_for_update={"nowait": True})
+        except OperationalError:
+            held.append(receipt["id"])
+        resolve(session, submission, *more)
+
+    monkeypatch.setattr(accept, "resolve_mended", resolve_beside)
+    ingest.send(mended(ingest, receipt), "births")
+    assert held == [receipt["id"]]

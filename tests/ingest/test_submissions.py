@@ -2,11 +2,12 @@
 
 import gzip
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import text
 
+from services.ingest.commands import accept
 from tests.ingest.builders import a_measure, an_organisation, as_csv, some_births, some_counts
 from tests.ingest.conftest import Ingest
 
@@ -152,6 +153,69 @@ def test_all_or_nothing_stores_nothing_when_one_row_is_wrong(ingest: Ingest) -> 
     rows[1]["pregnancy_outcome"] = "77"
     receipt = ingest.send(as_csv(rows), "births", atomic="true").json()
     assert (receipt["status"], receipt["rows"]["rejected"], receipt["returns"]) == ("rejected", 3, [])
+
+
+def test_all_or_nothing_lands_nothing_where_a_newer_extract_is_held_of_one_return(ingest: Ingest) -> None:
+    ingest.send(as_csv(some_births(3, extract_datetime="2026-06-10T10:00:00")), "births")
+    older = [row for month in ("2026-05", "2026-06") for row in some_births(2, month=month)]
+    body = as_csv([row | {"extract_datetime": "2026-06-01T10:00:00"} for row in older])
+    receipt = ingest.send(body, "births", atomic="true").json()
+    assert (receipt["status"], receipt["rows"]["rejected"], receipt["returns"]) == ("rejected", 4, [])
+    assert {"not-atomic", "older-extract"} <= {fault["code"] for fault in receipt["faults"]}
+    assert receipt["faults_total"] == len(ingest.get(receipt["links"]["faults"]).json()["items"])
+    assert len(ingest.get("/v1/quarantine").json()["items"]) == 4
+
+
+@pytest.mark.parametrize("status", ["provisional", "final"])
+def test_a_return_that_a_row_joins_is_as_new_as_its_newest_row_and_as_final_as_all(ingest: Ingest, status: str) -> None:
+    rows = some_births(3, extract_datetime="2026-06-10T10:00:00", submission_status="provisional")
+    rows[2] |= {"extract_datetime": "", "submission_status": status, "pregnancy_outcome": "77"}
+    sent = ingest.send(as_csv(rows), "births").json()
+    ingest.client.patch(f"/v1/quarantine/{sent['id']}/4", json={"pregnancy_outcome": "01"}, headers=ingest.as_())
+    newest = ingest.get("/v1/returns").json()["items"][-1]
+    assert (newest["version"], newest["rows"], newest["status"]) == (2, 3, "provisional")
+    older = ingest.send(as_csv(some_births(2, extract_datetime="2026-06-01T10:00:00")), "births").json()
+    assert older["rows"]["rejected"] == 2
+
+
+def test_what_a_caller_may_not_see_is_not_named_as_what_it_repeats(ingest: Ingest) -> None:
+    body = as_csv(some_counts(organisation="RGT") + some_counts(organisation="RGN"))
+    ingest.send(body)
+    mine = ingest.send(body, who=ingest.as_("RGT", client="trust")).json()
+    assert (mine["rows"]["unchanged"], mine["rows"]["rejected"], mine["repeat_of"]) == (3, 3, None)
+
+
+def test_a_month_begins_at_midnight_in_england(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half past eleven at night in Greenwich is half past midnight in summer."""
+    row = some_counts(months=1)[0] | {"period": "2026-06"}
+    for hour, rejected in ((22, 1), (23, 0)):
+        monkeypatch.setattr(accept, "now", lambda hour=hour: datetime(2026, 5, 31, hour, 30, tzinfo=UTC))
+        assert ingest.send(as_csv([row])).json()["rows"]["rejected"] == rejected
+
+
+def test_a_nil_return_removes_the_records_there_were_and_a_second_changes_nothing(ingest: Ingest) -> None:
+    place = {"organisation": "RGT", "period": "2026-05", "nil": "true"}
+    ingest.send(as_csv(some_births(3)), "births")
+    told = ingest.send(b"", "births", dry_run="true", **place).json()
+    assert told["effect"] == {"added": 0, "changed": 0, "removed": 3}
+    assert [(one["before"], one["after"]) for one in told["consequences"]["returns"]] == [(3, 0)]
+    assert ingest.send(b"", "births", **place).json()["effect"]["removed"] == 3
+    assert ingest.send(b"", "births", **place).json()["effect"]["removed"] == 0
+
+
+def test_a_row_that_says_again_that_there_is_nothing_is_unchanged(ingest: Ingest) -> None:
+    ingest.hear(an_organisation("VNX1", kind="care_home"))
+    week = {
+        "ods_care_home_code": "VNX1", "week_ending": "2026-05-03", "beds_registered": 40, "beds_occupied": 30,
+        "resident_days": 210, "falls": 1, "falls_with_injury": 1, "med_errors": 0,
+    }  # fmt: skip
+    ingest.send(as_csv([week | {"nil_return": "false"}]), "care-home-weekly")
+    nil = as_csv(
+        [dict.fromkeys(week, "") | {"ods_care_home_code": "VNX1", "week_ending": "2026-05-03", "nil_return": "true"}]
+    )
+    first, second = (ingest.send(nil, "care-home-weekly").json() for _ in range(2))
+    assert (first["rows"]["accepted"], first["effect"]["removed"], len(first["returns"])) == (1, 1, 1)
+    assert (second["rows"]["unchanged"], second["returns"]) == (1, [])
 
 
 def test_a_dry_run_tells_everything_and_stores_nothing(ingest: Ingest) -> None:

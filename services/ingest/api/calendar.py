@@ -169,14 +169,14 @@ def _visible(
     on: date | None = None,
 ) -> frozenset[str] | None:
     """The organisations asked for that the caller may see; None means every one."""
-    yours = known.yours(caller, on=now().date())
+    yours = known.yours(caller, on=london_day(now()))
     wanted = yours
     if organisation is not None:
         name = organisation.strip().upper()
         one = known.reference.organisations.get(name)
         wanted = frozenset({one.code if one else name})
     if within is not None:
-        wanted = known.within([within.strip().upper()], on=on or now().date())
+        wanted = known.within([within.strip().upper()], on=on or london_day(now()))
     return wanted if yours is None else yours if wanted is None else yours & wanted
 
 

@@ -8,6 +8,7 @@ from services.ingest import schemas
 from services.ingest.api.callers import KnownAt, MayRead, OrgBasis, WhatIsKnown, period_of
 from services.ingest.queries import returns
 from shared import media, paging
+from shared.contracts.windows import london_day
 from shared.db import Session, now
 from shared.tables import TableForm, table
 
@@ -35,7 +36,7 @@ def list_returns(
         known.feed(feed)
     if period is not None:
         period_of(period)
-    yours = known.yours(caller, on=now().date())
+    yours = known.yours(caller, on=london_day(now()))
     name = None if organisation is None else organisation.strip().upper()
     one = known.reference.organisations.get(name) if name else None
     wanted = None if name is None else {one.code if one else name}

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -50,14 +50,14 @@ def demand_mode(feed: Feed, options: Options) -> None:
         raise _wrong("mode", f"the feed {feed.id} takes {' or '.join(feed.modes)}")
 
 
-def organisation_of(options: Options, caller: Principal, known: Known, received_at: datetime) -> str | None:
+def organisation_of(options: Options, caller: Principal, known: Known, today: date) -> str | None:
     """The organisation that the request names, or the only one the caller acts for, by its code."""
     if options.organisation is None:
         own = sorted(caller.organisations)
         return own[0] if len(own) == 1 and not caller.for_everyone else None
     name = options.organisation.strip().upper()
     one = known.reference.organisations.get(name)
-    yours = known.yours(caller, on=received_at.date())
+    yours = known.yours(caller, on=today)
     code = one.code if one else name
     if yours is not None and code not in yours:
         raise NotYourOrganisation("you do not act for this organisation: leave it out, or ask for its footprint")
@@ -81,9 +81,7 @@ def period_of(options: Options) -> str | None:
         raise _wrong("period", str(reason)) from reason
 
 
-def place_of_nil(
-    options: Options, organisation: str | None, feed: Feed, known: Known, received_at: datetime
-) -> tuple[str, str]:
+def place_of_nil(options: Options, organisation: str | None, feed: Feed, known: Known, today: date) -> tuple[str, str]:
     """The organisation and period that there was nothing to report of.
 
     Raises InvalidRequest where a row would be refused, and UnknownOrganisation where one would wait.
@@ -94,7 +92,7 @@ def place_of_nil(
     period = Period.parse(options.period)
     if feed.period not in ("any", period.grain):
         raise _wrong("period", f"returns of {feed.id} are of a {feed.period}")
-    if period.start > received_at.date():
+    if period.start > today:
         raise _wrong("period", f"{period.text} has not begun: wait until it has ended")
     one = known.reference.organisations.get(organisation)
     if one is None:

@@ -71,6 +71,7 @@ class _Standing(NamedTuple):
     kind: str | None
     status: str | None
     extracted_at: datetime | None
+    rows: int | None
 
 
 class _Version(NamedTuple):
@@ -130,7 +131,18 @@ def land_nil(session: Session, organisation: str, period: str, landing: Landing)
         nil = _Version(organisation, period, "nil", status, 0, None, rows.JSON, [b"[]"])
         _write(session, [nil], landing, standing)
         effect.returns.append((organisation, period))
+        _empty((organisation, period), standing[organisation, period], landing, effect)
     return effect
+
+
+def _empty(place: Place, before: _Standing, landing: Landing, effect: Effect) -> None:
+    """Count the records that a nil return takes the place of."""
+    gone = before.rows or 0
+    effect.removed += gone
+    if landing.dry_run and gone:
+        organisation, period = place
+        told = {"before": gone, "after": 0, "added": 0, "changed": 0, "removed": gone}
+        effect.differences.append({"organisation": organisation, "period": period, **told})
 
 
 def _locked(session: Session, feed: str, places: Sequence[Place]) -> dict[Place, _Standing]:
@@ -145,7 +157,8 @@ def _locked(session: Session, feed: str, places: Sequence[Place]) -> dict[Place,
         (feed, organisations, periods),
     )
     cursor.execute(
-        """select r.organisation, r.period, r.sequence, r.versions, r.current_id, v.kind, v.status, v.extracted_at
+        """select r.organisation, r.period, r.sequence, r.versions, r.current_id, v.kind, v.status, v.extracted_at,
+                  v.row_count
            from unnest(%s::text[], %s::text[]) as place(organisation, period)
            join "return" r on r.feed = %s and r.organisation = place.organisation and r.period = place.period
            left join return_version v on v.id = r.current_id
@@ -183,6 +196,8 @@ def _land_bucket(
     if landing.dry_run:
         _foretell(merged, told, effect)
     _tell_stale(merged.stale_lines, landing.feed, effect)
+    if landing.mode == "merge":  # of a return that rows join more is said than by these
+        said |= _said(merged.rows, landing)
     news = [
         place for place in places if place in merged.altered or _is_news(standing[place], "rows", said[place].status)
     ]
@@ -192,6 +207,9 @@ def _land_bucket(
     nothing = [0, rows.JSON, [b"[]"]]
     versions = [_version(place, "rows", said[place], packed.get(place, nothing)) for place in news]
     none = [place for place in nil if _is_news(standing[place], "nil", said[place].status)]
+    effect.unchanged += bucket.join(_frame([place for place in nil if place not in none]), on=PLACE, how="semi").height
+    for place in none:
+        _empty(place, standing[place], landing, effect)
     return versions + [_version(place, "nil", said[place], nothing) for place in none]
 
 

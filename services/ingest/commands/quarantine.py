@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import sealing
 from services.ingest.commands.landing import Effect, Landing, land
-from services.ingest.commands.settling import tell_settled
+from services.ingest.commands.settling import sent_again, tell_settled
 from services.ingest.commands.sorting import Sorter
 from services.ingest.commands.waiting import catch_up, hold_news, keep_waiting
 from services.ingest.models import Resolution, Submission
@@ -32,7 +32,7 @@ from services.ingest.settings import IngestSettings
 from shared.contracts.windows import london_day
 from shared.db import now
 from shared.principal import Principal
-from shared.problems import InvalidRequest
+from shared.problems import InvalidRequest, step
 
 _Row = tuple[str, int]
 """A rejected row: its submission and line."""
@@ -54,6 +54,7 @@ def correct_row(
     Raises StillWrong, which says what is wrong now, and changes nothing then; UnknownRow, AlreadyResolved,
     AlreadyWithdrawn, RefusedAsAWhole; InvalidRequest for a column that the feed does not have.
     """
+    told = hold_news(session)
     _demand_open(session, submission, line)
     if refused_as_a_whole(submission):
         raise RefusedAsAWhole
@@ -61,7 +62,6 @@ def correct_row(
     row = _changed(quarantine.row(session, submission, line), changes, feed)
     verdict = _judged(row, submission, feed, known, caller)
     seal = sealing(feed, settings)
-    told = hold_news(session) if verdict.waiting.height else known.number
     sorter = Sorter()
     sorter.add(seal(verdict.accepted))
     landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())
@@ -85,8 +85,7 @@ def resolve_mended(session: Session, submission: Submission, sent_back: Sequence
         return
     good = (frame.filter(pl.col("good")).select(_SENT_FOR).drop_nulls() for frame in sent_back)
     mended = {row for frame in good for row in frame.iter_rows()}
-    reason = f"sent again in {submission.id}"
-    _settle(session, mended, "corrected", reason, submission.client_id, submission.received_at)
+    _settle(session, mended, "corrected", sent_again(submission), submission.client_id, submission.received_at)
 
 
 def waive_row(session: Session, submission: Submission, line: int, reason: str, *, caller: Principal) -> None:
@@ -114,7 +113,7 @@ def _changed(row: pl.DataFrame, changes: Mapping[str, Any], feed: Feed) -> pl.Da
         field = feed.field_for(column)
         if field is None:
             message = f"the feed {feed.id} has no such column"
-            raise InvalidRequest(message, errors=[{"pointer": f"/{column[:60]}", "message": message}])
+            raise InvalidRequest(message, errors=[{"pointer": f"/{step(column[:60])}", "message": message}])
         text = None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         row = row.with_columns(pl.lit(text, dtype=pl.String).alias(sent.get(field.name, field.name)))
     return row.select(*(name for name in row.columns if name != LINE), LINE)
@@ -127,7 +126,7 @@ def _judged(row: pl.DataFrame, submission: Submission, feed: Feed, known: Known,
         today=london_day(now()),
         organisation=submission.organisation,
         period=submission.period,
-        allowed=known.yours(caller, on=now().date()),
+        allowed=known.yours(caller, on=london_day(now())),
     )
     verdict = checker.check(Block(row, no_faults()))
     if verdict.counts["rejected"]:
@@ -141,7 +140,7 @@ def _judged(row: pl.DataFrame, submission: Submission, feed: Feed, known: Known,
 def _error(fault: Mapping[str, Any]) -> dict[str, Any]:
     code, expected = fault["code"], fault["expected"]
     meaning = REMEDIES[code].meaning if code in REMEDIES else f"Expected {expected}."
-    return {"pointer": f"/{fault['column'] or ''}", "code": code, "message": meaning, "expected": expected,
+    return {"pointer": f"/{step(fault['column'] or '')}", "code": code, "message": meaning, "expected": expected,
             "hint": fault["hint"]}  # fmt: skip
 
 
@@ -179,7 +178,7 @@ def _settle(
         resolved = [{"submission_id": name, "line": line, **told} for name, line in sorted(rows)]
         session.execute(insert(Resolution).on_conflict_do_nothing(), resolved)
         for name, lines in of_each.items():
-            tell_settled(session, session.get_one(Submission, name), lines=lines)
+            tell_settled(session, session.get_one(Submission, name, with_for_update=True), lines=lines)
         rows = {row for name, lines in of_each.items() for row in _sent_back_for(session, name, lines)}
 
 

@@ -18,6 +18,11 @@ MOST_TOLD = 1000  # returns that an event names
 _PLACE = (OUR_ORGANISATION, OUR_PERIOD)
 
 
+def sent_again(submission: Submission) -> str:
+    """Why a row is open no more that came again in this submission, and was right."""
+    return f"sent again in {submission.id}"
+
+
 def tell_settled(session: Session, submission: Submission, *, lines: Collection[int] | None = None) -> None:
     """Publish the returns of these lines (None: of all) of which every rejected row has been resolved.
 

@@ -30,8 +30,8 @@ _WHY = ("unknown-organisation", "unknown-measure")
 def hold_news(session: Session) -> int:
     """Let what the registry tells wait until the transaction ends; how often it has told something.
 
-    Who keeps rows waiting does this before anything lands: news that came between the check of the rows and their
-    being kept would find none, and they would wait for ever.
+    Who keeps rows waiting does this first: news that came between the check of the rows and their being kept would find
+    none, and they would wait for ever. Submissions and returns are locked after it, as where news is heard.
     """
     return int(session.execute(text("select number from reference_state for share")).scalar_one())
 

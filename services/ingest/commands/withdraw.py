@@ -4,8 +4,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain
-from services.ingest.commands.settling import tell_settled
-from services.ingest.models import Return, ReturnVersion, Submission, WaitingRow
+from services.ingest.commands.settling import sent_again, tell_settled
+from services.ingest.models import Resolution, Return, ReturnVersion, Submission, WaitingRow
 from services.ingest.problems import AlreadyWithdrawn
 from services.ingest.queries.published import published, told
 from services.ingest.queries.stored import place_of_rows
@@ -16,12 +16,16 @@ from shared.messaging.outbox import publish
 
 
 def withdraw_submission(session: Session, submission: Submission) -> None:
-    """Withdraw it, and publish the return versions that are current again (or that none is)."""
+    """Withdraw it, and publish the return versions that are current again (or that none is).
+
+    Rejected rows that it had sent again, and sent right, are open again.
+    """
     session.refresh(submission, with_for_update=True)
     if submission.withdrawn_at is not None:
         raise AlreadyWithdrawn(f"this submission was withdrawn on {submission.withdrawn_at:%d %B %Y at %H:%M} UTC")
     submission.withdrawn_at, submission.status = now(), "withdrawn"
     session.execute(delete(WaitingRow).where(WaitingRow.submission_id == submission.id))
+    session.execute(delete(Resolution).where(Resolution.reason == sent_again(submission)))
     submission.rejected += submission.waiting
     submission.waiting = 0
     mine = select(ReturnVersion).where(ReturnVersion.submission_id == submission.id)

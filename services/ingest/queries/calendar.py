@@ -1,6 +1,6 @@
 """Who is expected to send what and when, and who has: the calendar of returns."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,15 @@ from shared.contracts.periods import Grain, Period
 from shared.contracts.windows import Days
 
 _USUAL_GRAIN: Grain = "month"
+_WRITTEN: Mapping[Grain, str] = {
+    "day": "^....-..-..$",
+    "week": "^....-W..$",
+    "month": "^....-(0[1-9]|1[0-2])$",
+    "quarter": "^....-Q.$",
+    "year": "^....$",
+    "financial_year": "^....-(00|1[3-9]|[2-9].)$",
+}
+"""How periods of a grain are written; what may be a month is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +72,9 @@ def senders(
         kind = select(models.Organisation.code).where(models.Organisation.kind == feed.window.expected)
         found = dict.fromkeys(session.execute(kind).scalars(), "")
     else:
-        shape = len(Period.of(date(2026, 1, 1), grain).text)
         sent = (
             select(ReturnVersion.organisation, func.min(ReturnVersion.period))
-            .where(ReturnVersion.feed == feed.id, counts(at), func.length(ReturnVersion.period) == shape)
-            .where(ReturnVersion.period.like("%-W%") if grain == "week" else ReturnVersion.period.not_like("%-W%"))
+            .where(ReturnVersion.feed == feed.id, counts(at), ReturnVersion.period.regexp_match(_WRITTEN[grain]))
             .group_by(ReturnVersion.organisation)
         )
         found = dict(session.execute(sent).all())

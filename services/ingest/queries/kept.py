@@ -12,7 +12,7 @@ from services.ingest.models import Submission, SubmissionPart
 from services.ingest.rules import formats
 from services.ingest.rules.blocks import LINE
 from services.ingest.rules.faults import no_faults
-from services.ingest.rules.headers import OUR_FAULTS, OUR_LINE
+from services.ingest.rules.headers import OUR_FAULTS, OUR_LINE, OURS
 
 ORIGINAL, REDACTED, FAULTS, REJECTED = "original", "redacted", "faults", "rejected"
 
@@ -65,7 +65,7 @@ def columns(session: Session, one: Submission) -> list[str]:
     """The columns of a JSON file, whose rows need not all have the same; nothing for other files."""
     if "json" not in one.content_type:
         return []
-    return list(dict.fromkeys(name for frame in rows(session, one) for name in frame.columns if name != LINE))
+    return list(dict.fromkeys(name for frame in rows(session, one) for name in frame.columns if name not in OURS))
 
 
 def annotated(session: Session, one: Submission) -> Iterator[pl.DataFrame]:
@@ -79,8 +79,8 @@ def annotated(session: Session, one: Submission) -> Iterator[pl.DataFrame]:
         low, high = int(frame[LINE].min() or 0), int(frame[LINE].max() or 0)  # type: ignore[arg-type]
         wanted = [n for n, (start, end, of_file) in enumerate(spans) if (start <= high and end >= low) or of_file]
         said = _said(session, one.id, wanted, frame[LINE], whole=first)
-        told = frame.join(said, on=LINE, how="left", maintain_order="left")
-        yield told.drop([name for name in (OUR_LINE,) if name in told.columns]).rename({LINE: OUR_LINE})
+        sent = frame.select(name for name in frame.columns if name not in OURS or name == LINE)
+        yield sent.join(said, on=LINE, how="left", maintain_order="left").rename({LINE: OUR_LINE})
         first = False
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from services.ingest.models import ReturnVersion, Submission
 from services.ingest.problems import UnknownSubmission
 from services.ingest.queries.reference import Known
+from shared.contracts.windows import london_day
 from shared.db import now
 from shared.principal import Principal
 
@@ -29,7 +30,7 @@ def submission(session: Session, submission_id: str, *, caller: Principal, known
 def _sees(caller: Principal, one: Submission, known: Known) -> bool:
     if one.client_id == caller.client_id or caller.for_everyone:
         return True
-    yours = known.within(caller.organisations, on=now().date())
+    yours = known.within(caller.organisations, on=london_day(now()))
     return bool(one.organisations) and yours.issuperset((*one.organisations, *one.quarantined))
 
 
@@ -53,7 +54,7 @@ def stamp(session: Session, *, caller: Principal, known: Known, feed: str | None
 
 def seen(caller: Principal, known: Known, feed: str | None) -> list[ColumnElement[bool]]:
     """The conditions that make submissions those the caller may see, of one feed if it is said."""
-    yours = known.yours(caller, on=now().date())
+    yours = known.yours(caller, on=london_day(now()))
     seen = [] if yours is None else [visible_to(caller, sorted(yours))]
     return seen if feed is None else [*seen, Submission.feed == feed]
 
@@ -66,8 +67,10 @@ def visible_to(caller: Principal, yours: Sequence[str]) -> ColumnElement[bool]:
 
 
 def refused_as_a_whole(one: Submission) -> bool:
-    """Whether an error of the whole file, which is on no line, rejected every row of it."""
-    return any(group["severity"] == "error" and not group["rows"] for group in one.faults)
+    """Whether an error of the whole file, which is on no line, rejected every row of it: none was corrected since."""
+    return one.rejected == one.received and any(
+        group["severity"] == "error" and not group["rows"] for group in one.faults
+    )
 
 
 def receipt(session: Session, one: Submission) -> dict[str, Any]:
