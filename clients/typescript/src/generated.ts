@@ -8610,7 +8610,7 @@ export interface operations {
                 subject?: string | null;
                 /** @description Only changes by this client. */
                 who?: string | null;
-                /** @description registered, revised, drafted, published, ... */
+                /** @description registered, revised, retired, drafted, accepted, ... */
                 action?: string | null;
                 /** @description At or after this instant. */
                 since?: string | null;

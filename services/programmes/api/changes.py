@@ -22,7 +22,7 @@ def list_changes(
     kind: Annotated[str | None, Query(description="programme, measure, target, feed, organisation, ...")] = None,
     subject: Annotated[str | None, Query(description="Only changes of the thing with this id or code.")] = None,
     who: Annotated[str | None, Query(description="Only changes by this client.")] = None,
-    action: Annotated[str | None, Query(description="registered, revised, drafted, published, ...")] = None,
+    action: Annotated[str | None, Query(description="registered, revised, retired, drafted, accepted, ...")] = None,
     since: Annotated[AwareDatetime | None, Query(description="At or after this instant.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before this instant.")] = None,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which comes first.")] = "oldest",

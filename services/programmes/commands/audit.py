@@ -26,7 +26,7 @@ class Act:
 
 
 class Line(NamedTuple):
-    """What became of one thing: `action` is `registered`, `revised`, `published`, ... and `owner` whose it is."""
+    """What became of one thing: `action` is `registered`, `revised`, `retired`, ... and `owner` whose it is."""
 
     action: str
     kind: str
