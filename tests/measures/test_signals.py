@@ -135,6 +135,14 @@ def test_signals_of_all_within_an_organisation_are_paged(served: Served) -> None
     assert second["next_cursor"] is None
 
 
+def test_a_signal_found_in_the_first_hour_of_a_summers_day_is_of_that_day(served: Served) -> None:
+    set_up(served)
+    served.hear_together(monthly([*QUIET, 60]))
+    with served.database.session() as session:
+        session.execute(text("update signal set detected_at = '2026-07-01T23:30:00Z'"))
+    assert [len(signals(served, from_=day)) for day in ("2026-07-02", "2026-07-03")] == [1, 0]
+
+
 @pytest.mark.parametrize(("small", "seen"), [(3, 0), (20, 1)])
 def test_the_public_is_told_of_no_chart_with_small_numbers(served: Served, small: float, seen: int) -> None:
     set_up(served)

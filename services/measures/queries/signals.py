@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from services.measures.rules.spc.answers import TRIAL_POINTS
 from shared.db import Database, driver, now
 
 State = Literal["detected", "resolved"]
+_LONDON = ZoneInfo("Europe/London")
 
 
 def unjudged(database: Database) -> int:
@@ -71,7 +73,7 @@ def signals(
     if after is not None:
         query = query.where(Signal.id > after)
     if since is not None:
-        query = query.where(Signal.detected_at >= since)
+        query = query.where(Signal.detected_at >= datetime.combine(since, time(), _LONDON))
     if asked.known_at is not None:
         query = query.where(Signal.detected_at <= asked.known_at)
     over = and_(Signal.resolved_at.is_not(None), Signal.resolved_at <= (asked.known_at or now()))

@@ -6,13 +6,14 @@ black and white says the same.
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import ceil, floor, log10
 from textwrap import wrap
 from typing import Any
-from xml.sax.saxutils import escape
+from xml.sax import saxutils
 
 WIDTH, HEIGHT = 960, 480
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 64, 84
@@ -106,8 +107,8 @@ def _opening(chart: Mapping[str, Any]) -> Iterator[str]:
         'role="img" aria-labelledby="title desc" font-family="Frutiger, Arial, sans-serif" font-size="12" '
         f'fill="{INK}">'
     )
-    yield f'<title id="title">{escape(title)}</title>'
-    yield f'<desc id="desc">{escape(chart["alt_text"])}</desc>'
+    yield f'<title id="title">{_escaped(title)}</title>'
+    yield f'<desc id="desc">{_escaped(chart["alt_text"])}</desc>'
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
     yield _text(LEFT, 22, title, size=18, weight="bold")
     for number, line in enumerate(wrap(chart["summary"], 130)[:2]):
@@ -119,7 +120,7 @@ def _vertical_axis(chart: Mapping[str, Any], plane: _Plane) -> Iterator[str]:
     axis = chart["axes"]["y"]
     yield (
         f'<text x="18" y="{middle}" text-anchor="middle" transform="rotate(-90 18 {middle})">'
-        f"{escape(axis['title'])}</text>"
+        f"{_escaped(axis['title'])}</text>"
     )
     for height in _ticks(plane.low, plane.high):
         y = plane.y(height)
@@ -182,7 +183,9 @@ def _line(chart: Mapping[str, Any], plane: _Plane) -> Iterator[str]:
 
 def _marker(index: int, point: Mapping[str, Any], plane: _Plane) -> str:
     x = plane.x(index)
-    said = escape(f"{point['label']}: {point['status'] if point['value'] is None else format(point['value'], ',.6g')}")
+    said = _escaped(
+        f"{point['label']}: {point['status'] if point['value'] is None else format(point['value'], ',.6g')}"
+    )
     if point["value"] is None:
         base = HEIGHT - BOTTOM - 6
         cross = f"M{x - 4} {base - 4}L{x + 4} {base + 4}M{x - 4} {base + 4}L{x + 4} {base - 4}"
@@ -221,7 +224,15 @@ def _text(
     x: float, y: float, words: str, *, anchor: str = "start", size: int = 12, weight: str = "normal", colour: str = INK
 ) -> str:
     place = f'x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" fill="{colour}"'
-    return f"<text {place}>{escape(words)}</text>"
+    return f"<text {place}>{_escaped(words)}</text>"
+
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _escaped(words: str) -> str:
+    """What people wrote, as text of XML, which cannot hold control characters however they are written."""
+    return saxutils.escape(_NO_XML.sub("\ufffd", words))
 
 
 def _shortened(words: str, length: int) -> str:

@@ -238,6 +238,12 @@ def test_the_picture_names_and_describes_itself_and_escapes_what_people_wrote() 
     assert [line.get("stroke") for line in root.iter(f"{SVG}line") if line.get("class") == "target"] == ["#de1b1b"]
 
 
+def test_a_picture_leaves_out_what_no_picture_can_hold() -> None:
+    note = {"kind": "change_idea", "on": "2024-03-05", "text": "a\x08b\ufffec \U0001f600"}
+    said = ET.fromstring(svg(drawn(STEADY, annotations=[note])))
+    assert "a\ufffdb\ufffdc \U0001f600" in [one.text for one in said.iter(f"{SVG}text")]
+
+
 def test_a_signal_is_told_by_shape_as_well_as_by_colour() -> None:
     root = ET.fromstring(svg(drawn([*STEADY, *STEADY, 60.0], asked="xmr")))
 
