@@ -146,10 +146,12 @@ class Hub:
 
     def _page(self, position: int) -> Sequence[Noted]:
         with self._database.session() as session:
-            return [Noted(row) for row in live_log.after(session, position, limit=PAGE)]
+            page = [Noted(row) for row in live_log.after(session, position, limit=PAGE)]
+            self._forgotten = live_log.bounds(session).forgotten  # known before the page is used: it may lack some
+            return page
 
     def _take(self, fresh: _Fresh) -> None:
-        self.places, self._forgotten = fresh.places, fresh.forgotten
+        self.places, self._forgotten = fresh.places, max(self._forgotten, fresh.forgotten)
         if not self.ready:
             self.ready = True
             self._newest = fresh.forgotten

@@ -115,10 +115,10 @@ class EventStream(Response):
 
     async def _tell_news(self, send: Send) -> None:
         while not self._over and self._position < self._hub.bounds.newest:
-            if self._position < self._hub.bounds.forgotten:
+            page = await self._hub.since(self._position)
+            if self._position < self._hub.bounds.forgotten:  # perhaps while the page was read
                 await self._put(send, self._reset())
                 continue
-            page = await self._hub.since(self._position)
             for part in _parts(self._visible(page)):
                 await self._put(send, part)
             self._position = page[-1].position if page else self._hub.bounds.newest

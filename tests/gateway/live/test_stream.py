@@ -291,6 +291,36 @@ def test_a_reader_far_behind_reads_the_log_page_by_page_and_misses_nothing(datab
     assert told.count(b"event: cells") == 1200
 
 
+def test_a_reader_from_under_whom_the_log_is_forgotten_is_told_that_it_missed_something(
+    database: Database, monkeypatch
+):
+    first, *_ = happen(database, *(cells_changed() for _ in range(20)))
+
+    async def story():
+        hub, wire = Hub(database, lambda *_: True, remembered=5), Wire()
+        await hub.try_to_turn()
+        happen(database, cells_changed())
+        await hub.try_to_turn()
+        read = hub._page
+
+        def forgotten_first(position):
+            with database.session() as session:
+                log.forget(session, before=now())
+            return read(position)
+
+        monkeypatch.setattr(hub, "_page", forgotten_first)
+        task = await open_one(hub, wire, after=str(first))
+        while len(wire.sent) < 3:
+            await asyncio.sleep(0)
+        hub.close()
+        await task
+        return b"".join(wire.sent)
+
+    told = asyncio.run(asyncio.wait_for(story(), 60))
+    assert b"event: reset" in told
+    assert b"event: cells" not in told
+
+
 def test_the_hub_remembers_a_bounded_number_of_events(database: Database):
     async def story():
         hub = Hub(database, lambda *_: True, remembered=20)
