@@ -267,6 +267,22 @@ def test_whoever_was_succeeded_is_compared_as_it_is_now_with_nobody_else(
     assert {one["organisation"]: one["denominator"] for one in matrix} == {"QUE": 300, **of}
 
 
+@pytest.mark.parametrize(("period", "compared"), [("2026-01", ["RGN", "RGT"]), ("2026-02", ["RGN"])])
+def test_a_funnel_is_of_those_who_lay_within_then(served: Served, period: str, compared: list[str]) -> None:
+    served.hear(
+        an_organisation("QUE", kind="icb"),
+        an_organisation("RGT", within={"QUE": ("icb", None, "2026-02-01")}),
+        an_organisation("RGN", within=WITHIN),
+    )
+    for code in ("RGT", "RGN"):
+        row = counted("preterm", 20, 200)
+        served.hear(a_return([row], feed="measure-counts", organisation=code, period=period))
+
+    funnel = served.read("/v1/funnels/preterm", within="QUE", period=period)
+
+    assert [one["organisation"] for one in funnel["items"]] == compared
+
+
 def test_the_matrix_says_what_each_chart_says(served: Served) -> None:
     with_figures(served)
     served.hear_together(monthly([60.0]))

@@ -27,7 +27,7 @@ _CURVE_ROWS = 100
 def funnel_of(
     session: Session, asked: Asked, measure: str, *, period: Period | None, level: str, within: str | None
 ) -> dict[str, Any]:
-    """The funnel of a measure over the organisations of a kind, those of one organisation or of England.
+    """The funnel of a measure over the organisations of a kind, those that lay within one organisation or in England.
 
     Without a period it is the newest in which one of them has a figure. Limits are worked out from the figures as the
     caller may see them. Raises NotComparable for a measure without a denominator.
@@ -45,6 +45,10 @@ def funnel_of(
     when = period or _newest(
         session, definition, [one.code for each in members.values() for one in each], asked.known_at
     )
+    if whole is not None and when is not None:
+        inside = organisations.members(session, whole, basis=asked.basis, when=now)
+        then = {whole.code, *(one.code for one in inside if one.holds(when.start))}
+        members = {code: each for code, each in members.items() if code in then}
     sight = organisations.sight(session, asked.caller, now)
     rules = {one.code: rules_for(sight, definition, one) for one in places}
     figures = []
