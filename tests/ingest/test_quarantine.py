@@ -326,6 +326,13 @@ def mended(ingest: Ingest, receipt: dict[str, Any]) -> bytes:
     return rejected.replace(",77,", ",01,").replace(",31,", ",275,").encode()
 
 
+@pytest.mark.parametrize("line", ["99999999999", "x", ""])
+def test_a_line_that_no_file_has_mends_nothing_and_its_row_lands(ingest: Ingest, line: str) -> None:
+    row = some_births(1, month="2026-06")[0] | {"psip_mends": births(ingest)["id"], "psip_line": line}
+    assert ingest.send(as_csv([row]), "births").json()["rows"]["accepted"] == 1
+    assert listed(ingest) == [("births", 3), ("births", 4)]
+
+
 def test_a_row_is_open_again_when_what_had_mended_it_is_withdrawn(ingest: Ingest) -> None:
     again = ingest.send(mended(ingest, births(ingest)), "births").json()
     assert listed(ingest) == []

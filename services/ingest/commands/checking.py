@@ -213,7 +213,8 @@ def _keep_rejected(block: Block, verdict: Verdict, feed: Feed, checked: Checked,
 def _mending(rows: pl.DataFrame) -> list[pl.Expr]:
     """What says of rows that were sent back which rejected rows they mend; nothing of other rows."""
     said = {OUR_MENDS, OUR_LINE} <= set(rows.columns)
-    return [pl.col(OUR_MENDS), pl.col(OUR_LINE).cast(pl.Int64, strict=False)] if said else []
+    line = pl.col(OUR_LINE).cast(pl.Int32, strict=False).cast(pl.Int64)  # beyond which no line is kept
+    return [pl.col(OUR_MENDS), line] if said else []
 
 
 def quarantined(

@@ -300,9 +300,10 @@ def _well_formed(octets: np.ndarray, quotes: np.ndarray, delimiter: int) -> bool
     """Whether cells in quotation marks begin and end beside a delimiter or a line end (or a doubled mark)."""
     opening, closing = quotes[::2], quotes[1::2]
     before = np.where(opening > 0, octets[opening - 1], _NEWLINE)
-    after = octets[np.minimum(closing + 1, len(octets) - 1)]
+    after, next_after = (octets[np.minimum(closing + n, len(octets) - 1)] for n in (1, 2))
     opens = np.isin(before, (delimiter, _NEWLINE, _QUOTE))
-    closes = np.isin(after, (delimiter, _NEWLINE, _RETURN, _QUOTE))
+    ends_line = (after == _RETURN) & (next_after == _NEWLINE)
+    closes = np.isin(after, (delimiter, _NEWLINE, _QUOTE)) | ends_line
     return bool(opens.all() and closes.all())
 
 

@@ -158,6 +158,10 @@ def test_a_quotation_never_closed_takes_in_no_rows_where_others_are_not_well_for
     assert (refused.value.code, refused.value.line) == ("quote-not-closed", 3)
 
 
+def test_a_carriage_return_after_a_quotation_that_ends_no_line_is_white_space():
+    assert rows(read('a,b\n1,"x"\r2\n3,4\n')) == [("1", "x 2", 2), ("3", "4", 3)]
+
+
 def test_utf_16_too_holds_no_nul():
     with pytest.raises(Unreadable) as refused:
         list(read_blocks(iter(["\ufefforg,id\nRGT,a\0b\n".encode("utf-16-le")]), content_type="text/csv"))
