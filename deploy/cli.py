@@ -16,6 +16,7 @@ from deploy import accounts, memory, secrets, topics
 from deploy.databases import SERVICE_DATABASES, ensure_databases
 from deploy.issuers import check_issuers
 from deploy.kafka import broker
+from deploy.lifetimes import CannotStart
 from deploy.registering import register
 from deploy.services import APPS, WORKERS, create_app, create_worker, protocol
 from deploy.serving import Serving, configuration
@@ -45,7 +46,7 @@ ServiceName = Annotated[str, typer.Argument(help=f"One of {', '.join(APPS)}.")]
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="The port of the gateway.")] = 8000,
+    port: Annotated[int, typer.Option(help="The port of the gateway.", min=1, max=65535)] = 8000,
     data_dir: DataDir = Path(".psip"),
     empty: Annotated[bool, typer.Option("--empty", help="The catalogue, but no demo data.")] = False,
     over_kafka: Annotated[bool, typer.Option("--kafka", help="Over a real Kafka broker.")] = False,
@@ -281,8 +282,11 @@ def _last_words() -> Iterator[None]:
 
 
 def main() -> None:
-    """The entry point of the command."""
-    app()
+    """The entry point of the command: what cannot be started is said in words."""
+    try:
+        app()
+    except CannotStart as reason:
+        raise SystemExit(str(reason)) from None
 
 
 if __name__ == "__main__":

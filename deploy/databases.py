@@ -6,10 +6,12 @@ import psycopg
 from psycopg import errors, sql
 from sqlalchemy import make_url
 
+from deploy.lifetimes import CannotStart
+
 SERVICE_DATABASES = ("programmes", "ingest", "measures", "gateway")
 
 
-class DatabaseMissing(RuntimeError):
+class DatabaseMissing(CannotStart):
     """A service's database does not exist and this account may not create it; the message says what to ask for."""
 
 

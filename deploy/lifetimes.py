@@ -4,6 +4,10 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 
+class CannotStart(RuntimeError):
+    """Something cannot be started; the message says why, and what to do."""
+
+
 class Lifetime(ABC):
     """Something that runs from `start()` to `stop()`, or for as long as a `with` block, which leaves nothing behind."""
 

@@ -23,7 +23,7 @@ from typing import IO, Self
 import psutil
 
 from deploy.databases import service_url
-from deploy.lifetimes import Lifetime
+from deploy.lifetimes import CannotStart, Lifetime
 from deploy.processes import Account, start_program
 from deploy.unprivileged import account_for, hand_over, programs, socket_folder
 
@@ -54,8 +54,8 @@ INITDB = (
 WATCHER = 'read -r _; kill -INT "$1"'  # a fast shutdown: open transactions are rolled back
 
 
-class PostgresUnavailable(RuntimeError):
-    """The embedded server cannot be started; the message says why and what to do."""
+class PostgresUnavailable(CannotStart):
+    """The embedded server cannot be started."""
 
 
 class DataFolderInUse(PostgresUnavailable):

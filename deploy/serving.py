@@ -9,7 +9,7 @@ from typing import Literal, Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from deploy.lifetimes import Lifetime
+from deploy.lifetimes import CannotStart, Lifetime
 
 START_SECONDS = 20.0
 KEEP_ALIVE_SECONDS = 75
@@ -17,15 +17,23 @@ Protocol = type[asyncio.Protocol] | Literal["httptools"]
 """How HTTP is read: by uvicorn's own, or by one that is stricter (the gateway's)."""
 
 
+class PortTaken(CannotStart):
+    """Something else listens on the port."""
+
+
 def bound(port: int = 0) -> socket.socket:
-    """A socket with a loopback port of its own (or the one given), which from now on nobody else can have."""
+    """A socket with a loopback port of its own (or the one given), which from now on nobody else can have.
+
+    Raises PortTaken.
+    """
     one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind(("127.0.0.1", port))
-    except OSError:
+        one.listen()  # until somebody does, others who reuse addresses may bind it as well
+    except OSError as error:
         one.close()
-        raise
+        raise PortTaken(f"port {port} cannot be had ({error.strerror}): choose another with --port") from None
     return one
 
 

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from deploy.lifetimes import CannotStart
 from deploy.processes import Account
 
 SERVER_ACCOUNTS = ("postgres", "nobody")  # the first that exists runs a new cluster when we are root
@@ -23,7 +24,7 @@ WALK, READ = 0o001, 0o004  # what "everybody else" may do
 LONGEST_SOCKET_FOLDER = 80  # a socket's whole path may have 107 characters, and fewer elsewhere
 
 
-class NoAccount(RuntimeError):
+class NoAccount(CannotStart):
     """We are root and there is no ordinary account to run the server as."""
 
 

@@ -8,14 +8,16 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from deploy.lifetimes import CannotStart
+
 POM = Path(__file__).with_name("pom.xml")
 OLDEST_JAVA = 17
 RESOLVE_SECONDS = 600.0  # the first time some 45 MB are fetched
 JAVA_SECONDS = 20.0
 
 
-class KafkaUnavailable(RuntimeError):
-    """Kafka cannot be run on this machine, or did not start; the message says why."""
+class KafkaUnavailable(CannotStart):
+    """Kafka cannot be run on this machine, or did not start."""
 
 
 def why_unavailable() -> str | None:
