@@ -27,22 +27,6 @@ code { overflow-wrap: anywhere; }
 """
 
 
-def wants_html(accept: str | None) -> bool:
-    """Whether the caller would rather have a page than JSON (a browser says so; a program seldom does)."""
-    ranked = [_preference(one) for one in (accept or "").split(",")]
-    best = {kind: quality for quality, kind in sorted(ranked)}
-    return best.get("text/html", 0.0) > max(best.get("application/json", 0.0), 0.0)
-
-
-def _preference(one: str) -> tuple[float, str]:
-    kind, *parameters = (part.strip().lower() for part in one.split(";"))
-    quality = next((text[2:] for text in parameters if text.startswith("q=")), "1")
-    try:
-        return float(quality), kind
-    except ValueError:
-        return 0.0, kind
-
-
 def page(receipt: Mapping[str, Any]) -> str:
     """The receipt as an HTML document."""
     title = f"Receipt {receipt['id']}"

@@ -32,6 +32,7 @@ from shared.db import Session
 from shared.principal import HEADER
 from shared.problems import problems
 from shared.repeats import REPLAYED, IdempotencyKey, IdempotencyKeyReused
+from shared.tables import accepted
 
 router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
 SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
@@ -156,7 +157,7 @@ def get_submission(
     """The receipt of a submission: what landed, what did not, why, and how to mend it. As a page for `text/html`."""
     submission = receipts.submission(session, submission_id, caller=caller, known=known)
     receipt = receipts.receipt(session, submission)
-    if receipt_page.wants_html(request.headers.get("accept")):
+    if accepted(request, {"html": "text/html", "json": "application/json"}) == "html":
         page = receipt_page.page(receipt).encode()
         return answer_with_etag(request, page, media_type="text/html; charset=utf-8", headers=receipt_page.HEADERS)
     return answer_with_etag(request, receipt, headers={"Vary": "Accept"})

@@ -1,6 +1,5 @@
-"""The rows of a return as bytes, to store and to send, and the hash by which their content is recognised."""
+"""The rows of a return as bytes, to store and to send."""
 
-import hashlib
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
@@ -66,13 +65,6 @@ def parts(rows: pl.DataFrame) -> list[bytes]:
         else:
             size = some.height // 2
     return made
-
-
-def unpacked(content_type: str, parts: Sequence[bytes], feed: Feed) -> pl.DataFrame:
-    """The rows again, with the columns and types of the feed (and `age_band`) where they are among them."""
-    if content_type == PARQUET:
-        return pl.concat([pl.read_parquet(io.BytesIO(part)) for part in parts], how="diagonal")
-    return _typed([row for part in parts for row in msgspec.json.decode(part)], feed)
 
 
 def _typed(found: list[dict[str, Any]], feed: Feed) -> pl.DataFrame:
@@ -169,27 +161,3 @@ def of_json(found: list[dict[str, Any]], feed: Feed) -> pl.DataFrame:
 def parquet_of(frame: pl.DataFrame) -> bytes:
     """A frame as Parquet (zstd)."""
     return _as_parquet(frame)
-
-
-def content_hash(rows: pl.DataFrame, *, provenance: Sequence[str] = ()) -> str:
-    """SHA-256 of what the rows say: the same whatever their order or the order of columns, and for ever.
-
-    `provenance` columns (message ids, times of extraction) are left out, and columns without any value count as absent.
-    """
-    names = sorted(n for n in rows.columns if n not in provenance and rows[n].null_count() < rows.height)
-    if not names:
-        return hashlib.sha256(f"{rows.height} rows without content".encode()).hexdigest()
-    texts = rows.select(_spelt(name, rows.schema[name]) for name in names)
-    lines = texts.select(pl.concat_str(pl.all(), separator="\x1f")).to_series().sort()
-    digest = hashlib.sha256("\x1f".join(names).encode())
-    for at in range(0, len(lines), _ROW_GROUP):
-        digest.update(("\x1e" + "\x1e".join(lines[at : at + _ROW_GROUP])).encode())
-    return digest.hexdigest()
-
-
-def _spelt(name: str, kind: pl.DataType) -> pl.Expr:
-    """A value as text that never changes its spelling; null is told apart from every text."""
-    column = pl.col(name)
-    if isinstance(kind, pl.Datetime):
-        column = column.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
-    return (pl.lit("=") + column.cast(pl.String)).fill_null("").alias(name)
