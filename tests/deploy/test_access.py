@@ -54,6 +54,20 @@ def test_a_client_that_signs_is_registered_with_the_file_of_its_keys(server, tmp
     assert [one["kid"] for one in client(server, "with-keys").keys] == [key.kid]
 
 
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "jwks/keys: Field required"), (b"-----BEGIN", "not be registered")]
+)
+def test_what_is_no_file_of_public_keys_is_refused_and_not_repeated(server, tmp_path, content, says):
+    private = ECKey.generate_key("P-256", auto_kid=True).as_dict(private=True)
+    (tmp_path / "keys.json").write_bytes(content or orjson.dumps(private))
+
+    done = psip("register", "with-keys", *SIGNER, "--jwks", str(tmp_path / "keys.json"))
+
+    assert done.exit_code == 1
+    assert says in done.output
+    assert private["d"] not in done.output
+
+
 def test_a_client_that_publishes_its_keys_is_registered_with_their_address(server):
     done = psip("register", "with-address", *SIGNER, "--jwks-uri", "https://keys.example/jwks")
 
