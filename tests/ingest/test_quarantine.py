@@ -333,6 +333,18 @@ def test_a_line_that_no_file_has_mends_nothing_and_its_row_lands(ingest: Ingest,
     assert listed(ingest) == [("births", 3), ("births", 4)]
 
 
+def test_of_rows_sent_again_those_are_open_still_of_whose_return_a_newer_extract_is_held(ingest: Ingest) -> None:
+    bad = {"pregnancy_outcome": "77", "extract_datetime": "2026-06-01T10:00:00"}
+    rows = some_births(1, month="2026-05", **bad) + some_births(1, month="2026-06", **bad)
+    receipt = ingest.send(as_csv(rows), "births").json()
+    ingest.send(as_csv(some_births(1, extract_datetime="2026-06-10T10:00:00")), "births")
+    again = ingest.send(mended(ingest, receipt), "births").json()
+    assert (again["rows"]["accepted"], again["rows"]["rejected"]) == (1, 1)
+    assert {(one["submission"], one["line"]) for one in ingest.get("/v1/quarantine").json()["items"]} == {
+        (again["id"], 2), (receipt["id"], 2)
+    }  # fmt: skip
+
+
 def test_a_row_is_open_again_when_what_had_mended_it_is_withdrawn(ingest: Ingest) -> None:
     again = ingest.send(mended(ingest, births(ingest)), "births").json()
     assert listed(ingest) == []
@@ -346,13 +358,13 @@ def test_of_two_that_mend_the_last_rows_of_a_return_one_sees_what_the_other_did(
     """Who mends rows holds their submission, so that the next looks at its rows after it."""
     receipt, resolve, held = births(ingest), accept.resolve_mended, []
 
-    def resolve_beside(session: Session, submission: Submission, *more: Any) -> None:
+    def resolve_beside(session: Session, submission: Submission, *more: Any, **asked: Any) -> None:
         try:
             with ingest.database.session() as other:
                 other.get_one(Submission, receipt["id"], with_for_update={"nowait": True})
         except OperationalError:
             held.append(receipt["id"])
-        resolve(session, submission, *more)
+        resolve(session, submission, *more, **asked)
 
     monkeypatch.setattr(accept, "resolve_mended", resolve_beside)
     ingest.send(mended(ingest, receipt), "births")

@@ -109,8 +109,7 @@ def accept_submission(
     close(session, submission, checked, effect, body, known)
     if told != known.number:
         catch_up(session, submission)
-    if not effect.stale:
-        resolve_mended(session, submission, checked.sent_back)
+    resolve_mended(session, submission, checked.sent_back, stale=effect.faults["line"])
     if not options.dry_run:
         return Answered(submission)
     would = consequences(session, feed, effect.differences, frozenset(effect.measures))

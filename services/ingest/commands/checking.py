@@ -191,7 +191,7 @@ def _put_by(block: Block, verdict: Verdict, feed: Feed, checked: Checked, seal: 
         checked.redacted.add(parquet_of(redact(block.frame, feed, judged_clean=not _suspicious(verdict))))
     if mending := _mending(block.frame):
         good = verdict.outcomes["outcome"] != "rejected"
-        checked.sent_back.append(block.frame.select(*mending, good=good).drop_nulls(OUR_MENDS).unique())
+        checked.sent_back.append(block.frame.select(*mending, LINE, good=good).drop_nulls(OUR_MENDS))
     _keep_rejected(block, verdict, feed, checked, seal)
 
 

@@ -79,11 +79,14 @@ def correct_row(
     return effect
 
 
-def resolve_mended(session: Session, submission: Submission, sent_back: Sequence[pl.DataFrame]) -> None:
-    """Rows that were sent back and are good now are open no more where they were rejected."""
+def resolve_mended(
+    session: Session, submission: Submission, sent_back: Sequence[pl.DataFrame], *, stale: pl.Series
+) -> None:
+    """Rows that were sent back and are good now (not on `stale` lines) are open no more where they were rejected."""
     if submission.status == "rejected":
         return
-    good = (frame.filter(pl.col("good")).select(_SENT_FOR).drop_nulls() for frame in sent_back)
+    stands = pl.col("good") & ~pl.col(LINE).is_in(stale.implode())
+    good = (frame.filter(stands).select(_SENT_FOR).drop_nulls() for frame in sent_back)
     mended = {row for frame in good for row in frame.iter_rows()}
     _settle(session, mended, "corrected", sent_again(submission), submission.client_id, submission.received_at)
 
