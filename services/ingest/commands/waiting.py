@@ -24,6 +24,7 @@ from shared.contracts.windows import london_day
 from shared.db import copy_rows, now
 
 _WAITING = {"submission_id": "text", "line": "int4", "awaits": "text", "row": "jsonb"}
+_AT_ONCE = 10_000  # rows as documents, which take many times the memory of a frame
 _WHY = ("unknown-organisation", "unknown-measure")
 
 
@@ -70,11 +71,12 @@ def land_waiting(session: Session, names: Collection[str]) -> None:
 def _land_again(session: Session, submission: Submission, names: Collection[str], known: Known) -> bool:
     """Whether any of its rows waits no more."""
     mine = select(WaitingRow.row).where(WaitingRow.submission_id == submission.id, WaitingRow.awaits.in_(names))
-    waited = session.scalars(mine.order_by(WaitingRow.line)).all()
-    if not waited:
-        return False
     feed = known.version(submission.feed, submission.feed_version)
-    frame = rows.of_json(list(waited), feed)
+    waited = session.scalars(mine.order_by(WaitingRow.line), execution_options={"yield_per": _AT_ONCE})
+    frames = [rows.of_json([*some], feed) for some in waited.partitions()]
+    if not frames:
+        return False
+    frame = pl.concat(frames, how="diagonal")
     checker = Checker(feed, known.reference, today=london_day(submission.received_at), period=submission.period)
     verdict = checker.recheck(frame)
     session.execute(delete(WaitingRow).where(WaitingRow.submission_id == submission.id, WaitingRow.awaits.in_(names)))
