@@ -130,7 +130,7 @@ class Platform(Lifetime):
         return all(worker.settled() for worker in self.workers.values())
 
     def stop(self) -> None:
-        """Stop serving, then working, then what lies beneath."""
+        """Stop working, then serving, then what lies beneath."""
         for worker in self.workers.values():
             worker.stop()
         for thread in self._threads:

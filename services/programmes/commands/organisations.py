@@ -168,13 +168,6 @@ def state_fingerprint(state: Organisation) -> str:
     return fingerprint(said)
 
 
-def state_of(session: Session, code: str) -> OrganisationChanged | None:
-    """All that is now known of an organisation; None if it is not registered."""
-    known = _known(session, [code])
-    row = known.rows.get(code)
-    return None if row is None else _stated(row, known)
-
-
 def one_at_a_time(session: Session) -> None:
     """Wait until nobody else is changing organisations, and keep others waiting until the transaction ends."""
     # Positions of the audit are given out before they are committed: two writers side by side could commit the higher

@@ -73,11 +73,6 @@ class Organisations:
         """The code of the organisation with this code or identifier, letters in either case; None if unknown."""
         return self._by_identifier.get(_plain(identifier))
 
-    def exists(self, code: str, at: date) -> bool:
-        """Whether there is such an organisation and it was open on that day."""
-        one = self.by_code.get(code)
-        return one is not None and one.exists(at)
-
     def parent(self, code: str, hierarchy: str, at: date) -> str | None:
         """The one parent in the hierarchy on that day, its own or inherited; None if it had none."""
         return next(iter(self._chain(code, hierarchy, at)), None)
@@ -110,11 +105,6 @@ class Organisations:
         found = self._below(code, at, ways if hierarchy is None else followed(hierarchy))
         return tuple(sorted(one for one in found if self._wanted(one, at, kind)))
 
-    def successors(self, code: str) -> tuple[Succession, ...]:
-        """Where its work went and when: none, one, or (a split) several."""
-        one = self.by_code.get(code)
-        return one.successions if one else ()
-
     def standing_for(self, code: str, at: date) -> tuple[str, ...]:
         """The organisations that stand for it on that day, following successors of what has closed; sorted.
 
@@ -135,12 +125,6 @@ class Organisations:
             else:
                 waiting += [step.successor for step in self.by_code[one].successions if step.on <= at]
         return tuple(sorted(found))
-
-    def predecessors(self, code: str) -> tuple[str, ...]:
-        """The organisations whose work passed to it, wholly or partly, at any time; sorted."""
-        return tuple(
-            sorted(one.code for one in self.by_code.values() if any(s.successor == code for s in one.successions))
-        )
 
     def _own(self, code: str, hierarchy: str, at: date) -> str | None:
         return next(

@@ -131,10 +131,8 @@ def test_members_and_ancestors_tell_the_same_story(history: History, number: int
     for one in states:
         above = {code for _, code in registry.ancestors(one.code, at)}
         assert above == {
-            whole.code
-            for whole in states
-            if registry.exists(one.code, at) and one.code in registry.members(whole.code, at)
-        } or not registry.exists(one.code, at)
+            whole.code for whole in states if one.exists(at) and one.code in registry.members(whole.code, at)
+        } or not one.exists(at)
 
 
 @given(histories())
@@ -150,7 +148,7 @@ def test_whatever_has_closed_is_stood_for_by_what_is_open(history: History, numb
         if one.opened is None or one.opened <= at:
             heirs = registry.standing_for(one.code, at)
             assert heirs
-            assert all(registry.exists(heir, at) for heir in heirs)
+            assert all(registry.by_code[heir].exists(at) for heir in heirs)
 
 
 def leaf(code: str, *edges: Edge, **known: object) -> Organisation:
