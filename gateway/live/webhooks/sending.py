@@ -106,16 +106,14 @@ class Sender:
         return call(one, headers, job.body, resolve=self._resolve, sandbox=self._sandbox)
 
     def _take(self, most: int) -> list[Job]:
-        busy = [webhook for webhook, calls in self._of_each().items() if calls >= CALLERS_OF_ONE]
+        under_way = Counter(job.webhook_id for job in self._calls.values())
+        called = {"called": list(under_way), "calls": list(under_way.values())}
         instant = self._clock()
         with self._database.session() as session:
-            ids = list(session.scalars(_DUE, {"now": instant, "busy": busy, "each": CALLERS_OF_ONE, "most": most}))
+            ids = list(session.scalars(_DUE, {"now": instant, **called, "each": CALLERS_OF_ONE, "most": most}))
             if not ids:
                 return []
             return list(_leased(session, ids, instant))
-
-    def _of_each(self) -> Counter[str]:
-        return Counter(job.webhook_id for job in self._calls.values())
 
     def _record(self, job: Job, outcome: Outcome) -> None:
         """In one transaction: what became of the delivery, and what that says of the webhook."""
@@ -149,21 +147,23 @@ class Sender:
             _disable(webhook, instant, f"nothing could be delivered since {webhook.failing_since:%Y-%m-%d %H:%M} UTC")
 
 
+# A first call for each webhook before a second for any: however much waits for some, the others have their turn.
 _DUE = text(
     """
     select delivery.id from delivery
     where delivery.id in (
         select due.id from webhook
         join client on client.client_id = webhook.client_id and client.revoked_at is null
+        left join unnest(cast(:called as text[]), cast(:calls as int[])) as under_way(webhook_id, calls)
+          on under_way.webhook_id = webhook.id
         cross join lateral (
-            select d.id from delivery d
+            select d.id, d.due_at, coalesce(calls, 0) + row_number() over (order by d.due_at) as turn from delivery d
             where d.webhook_id = webhook.id and d.state = 'waiting' and d.due_at <= :now
               and (d.leased_until is null or d.leased_until <= :now)
-            order by d.due_at limit :each
+            order by d.due_at limit greatest(:each - coalesce(calls, 0), 0)
         ) due
         where webhook.disabled_at is null and (webhook.held_until is null or webhook.held_until <= :now)
-          and webhook.id <> all(:busy)
-        limit :most
+        order by due.turn, due.due_at limit :most
     )
     for update of delivery skip locked
     """

@@ -9,8 +9,9 @@ import re
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -433,6 +434,52 @@ def test_a_caller_that_is_slow_does_not_hold_up_the_others(sandbox, owner, recei
         monkeypatch.setattr(sending, "wait", release_and_wait)
         works.sender.finish()  # finds nothing to write down, and calls under way
         assert len(slow.calls) == 12
+
+
+@pytest.fixture
+def unending(works, monkeypatch) -> Iterator[Works]:
+    """The worker, none of whose calls end before a test says so."""
+    monkeypatch.setattr(works.sender._callers, "submit", lambda *_: Future())
+    yield works
+    for one in works.sender._calls:
+        if not one.done():
+            end(one)
+
+
+def end(one: "Future[sending.Outcome]") -> None:
+    one.set_result(sending.Outcome(200, None))
+
+
+def of_each(works: Works) -> Counter[str]:
+    return Counter(job.webhook_id for job in works.sender._calls.values())
+
+
+def test_a_webhook_has_at_most_four_calls_also_when_one_of_them_has_ended(sandbox, owner, receiver, unending):
+    webhook = register(sandbox, owner, receiver.url)
+    happen(sandbox.database, *(cells_changed() for _ in range(12)))
+    unending.planner.step()
+    unending.sender.step()
+
+    end(next(iter(unending.sender._calls)))
+    unending.sender.step()
+
+    assert of_each(unending) == {webhook["id"]: 4}
+
+
+def test_however_much_waits_for_some_every_webhook_has_its_turn(sandbox, owner, receiver, unending):
+    crowd = {register(sandbox, owner, receiver.url)["id"] for _ in range(8)}
+    happen(sandbox.database, *(cells_changed() for _ in range(12)))
+    unending.planner.step()
+    unending.sender.step()
+    assert of_each(unending) == dict.fromkeys(crowd, 4)  # every caller has somebody
+
+    late = register(sandbox, owner, receiver.url)["id"]
+    happen(sandbox.database, cells_changed())
+    unending.planner.step()
+    end(next(iter(unending.sender._calls)))
+    unending.sender.step()
+
+    assert of_each(unending)[late] == 1
 
 
 NODE = """
