@@ -114,7 +114,7 @@ def migrate_databases(
 
 @app.command(name="catalogue")
 def load_catalogue() -> None:
-    """Load the national catalogue into the registry; what is there already stays as it is."""
+    """Load what is new in the national catalogue into the registry; what people made of the rest stays as it is."""
     from deploy.platform import load_catalogue as load
 
     out.print(str(load(_environment().url("programmes"))))

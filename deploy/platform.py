@@ -139,7 +139,7 @@ class Platform(Lifetime):
 
 
 def load_catalogue(url: SecretStr) -> commands.Loaded:
-    """Load the national catalogue into the registry's database; what is there already stays as it is."""
+    """Load what is new in the national catalogue; what people made of the rest stays as it is."""
     database = Database(url, pool_size=1)
     try:
         with database.session() as session:
