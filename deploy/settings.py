@@ -1,10 +1,11 @@
 """The environment, read once: every `PSIP_...` variable there is, and the settings of each process made from them."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
@@ -17,6 +18,17 @@ from services.measures.settings import MeasuresSettings
 from services.programmes.settings import ProgrammesSettings
 from shared.settings import KafkaSettings
 
+
+def _networks(text: str) -> str:
+    try:
+        for one in text.split():
+            ip_network(one)
+    except ValueError:
+        raise ValueError("write networks like 10.0.0.0/8, with spaces between") from None
+    return text
+
+
+Networks = Annotated[str, AfterValidator(_networks)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)]
 
 
@@ -75,7 +87,7 @@ class Environment(BaseSettings):
     limits_url: SecretStr | None = Field(
         default=None, description="The Redis or Valkey in which replicas of the gateway count together."
     )
-    operations_networks: str = Field(
+    operations_networks: Networks = Field(
         default="127.0.0.0/8 ::1/128", description="Who may read /health/ready and /metrics, with spaces between."
     )
     proxy_networks: str = Field(

@@ -60,6 +60,7 @@ def test_what_the_environment_says_of_access_reaches_the_gateway(
     ("name", "said", "told"),
     [
         ("PSIP_LOG_LEVEL", "LOUD", "PSIP_LOG_LEVEL: Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("PSIP_OPERATIONS_NETWORKS", "10.0.0.0/8 kitchen", "PSIP_OPERATIONS_NETWORKS: Value error, write networks"),
         ("PSIP_REQUESTS_PER_MINUTE", "many", "PSIP_REQUESTS_PER_MINUTE: Input should be a valid integer"),
         ("PSIP_ISSUERS", '[{"name": "secretive"}]', "PSIP_ISSUERS: 0: issuer: Field required"),
         ("PSIP_MORE_TOKEN_KEYS", "secretive", "PSIP_MORE_TOKEN_KEYS: Input should be a valid list"),

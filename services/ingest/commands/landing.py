@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.sorting import PLACE, Pack, Place, Sorter
+from services.ingest.models import Submission
 from services.ingest.queries.stored import place_of_rows
 from services.ingest.rules import merging, rows
 from services.ingest.rules.blocks import LINE
@@ -60,6 +61,16 @@ class Effect:
     """How each return differs now; only of a dry run."""
     measures: set[str] = field(default_factory=set)
     """The measures of rows that changed; only of a dry run."""
+
+
+def account(submission: Submission, effect: Effect) -> None:
+    """Add to a receipt what rows of it did that landed later than the others."""
+    submission.unchanged += effect.unchanged
+    submission.added += effect.added
+    submission.changed += effect.changed
+    submission.removed += effect.removed
+    submission.returns_total += len(effect.returns)
+    submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
 
 
 class _Standing(NamedTuple):

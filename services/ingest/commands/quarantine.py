@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import sealing
-from services.ingest.commands.landing import Effect, Landing, land
+from services.ingest.commands.landing import Effect, Landing, account, land
 from services.ingest.commands.settling import sent_again, tell_settled
 from services.ingest.commands.sorting import Sorter
 from services.ingest.commands.waiting import catch_up, hold_news, keep_waiting
@@ -151,13 +151,8 @@ def _account(submission: Submission, verdict: Verdict, effect: Effect) -> None:
     waiting = verdict.waiting.height
     submission.rejected -= 1
     submission.waiting += waiting
-    submission.unchanged += effect.unchanged
     submission.accepted += 1 - waiting - effect.unchanged
-    submission.added += effect.added
-    submission.changed += effect.changed
-    submission.removed += effect.removed
-    submission.returns_total += len(effect.returns)
-    submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
+    account(submission, effect)
     submission.quarantined = sorted({*submission.quarantined, *verdict.waiting[ORGANISATION]})
     submission.status = status_of(submission)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import quarantined
-from services.ingest.commands.landing import Landing, land
+from services.ingest.commands.landing import Landing, account, land
 from services.ingest.commands.sorting import Sorter
 from services.ingest.models import Resolution, Submission, SubmissionPart, WaitingRow
 from services.ingest.queries import kept
@@ -95,13 +95,8 @@ def _land_again(session: Session, submission: Submission, names: Collection[str]
     submission.waiting -= len(lines)
     submission.rejected += refused.height
     submission.duplicate += verdict.counts["duplicate"]
-    submission.unchanged += effect.unchanged
     submission.accepted += verdict.counts["accepted"] - effect.stale - effect.unchanged
-    submission.added += effect.added
-    submission.changed += effect.changed
-    submission.removed += effect.removed
-    submission.returns_total += len(effect.returns)
-    submission.organisations = sorted({*submission.organisations, *(one for one, _ in effect.returns)})
+    account(submission, effect)
     _tell(session, submission, lines, found)
     if refused.height:
         submission.quarantined = sorted({*submission.quarantined, *refused[ORGANISATION].drop_nulls()})
