@@ -207,15 +207,28 @@ def test_a_range_of_too_many_periods_is_refused_whatever_their_length(
 
 
 @pytest.mark.parametrize(
-    ("path", "asked"), [("series", {"from_": "2026", "to": "2026"}), ("explain", {"period": "2026-Q1"})]
+    ("first", "last", "periods"),
+    [
+        ("2026", "2026", [f"2026-{month:02}" for month in range(1, 13)]),
+        ("2026-Q1", "2026-Q1", ["2026-01", "2026-02", "2026-03"]),
+        ("2025-26", "2025-26", [f"2025-{month:02}" for month in range(4, 13)] + ["2026-01", "2026-02", "2026-03"]),
+        ("2031", "2031", [f"2031-{month:02}" for month in range(1, 13)]),
+    ],
 )
-def test_figures_by_the_month_are_not_said_to_be_missing_by_the_year(
-    served: Served, path: str, asked: dict[str, str]
+def test_who_asks_for_a_year_of_monthly_figures_is_given_its_months(
+    served: Served, first: str, last: str, periods: list[str]
 ) -> None:
     with_figures(served)
-    refused = served.get(f"/v1/{path}", measure="preterm", organisation="RGT", **asked)
-    assert refused.status_code == {"series": 422, "explain": 404}[path]
-    assert "by the month" in refused.json()["detail"]
+    items = served.read("/v1/series", measure="preterm", organisation="RGT", from_=first, to=last)["items"]
+    assert [one["period"] for one in items] == periods
+
+
+def test_figures_by_the_month_are_not_said_to_be_missing_by_the_day(served: Served) -> None:
+    with_figures(served)
+    asked = {"measure": "preterm", "organisation": "RGT"}
+    refused = served.get("/v1/series", **asked, from_="2026-01-01", to="2026-01-31")
+    assert (refused.status_code, "by the month" in refused.json()["detail"]) == (422, True)
+    assert served.get("/v1/explain", **asked, period="2026-Q1").status_code == 404
 
 
 def test_a_count_has_no_funnel(served: Served) -> None:

@@ -17,7 +17,7 @@ from services.measures.rules.figures import default_grain
 from services.measures.rules.lateness import absent
 from services.measures.rules.series import Figure
 from services.measures.rules.together import MOST_VERSIONS, together
-from shared.contracts.periods import Grain, Period
+from shared.contracts.periods import GRAINS, Grain, Period
 from shared.db import driver
 
 Hidden = dict[str, set[str]]
@@ -57,11 +57,13 @@ def known(
     """The figures of these members together, in the grain asked for by `first` and `last` or else the measure's own.
 
     A measure's figures may have been sent in another grain than its own (weekly, say): then the finest that was sent
-    answers. Aggregates are sums over those who sent; their completeness is the share of those who ever send.
+    answers. So do the months of a year that is asked for, where there are no figures by the year. Aggregates are sums
+    over those who sent; their completeness is the share of those who ever send.
     """
     rows = _rows(session, definition.measure, members, first=first, last=last, at=at)
-    grain = _grain(rows, definition, first or last)
     grains = frozenset(row.grain for row in rows)
+    grain = _grain(grains, definition, first or last)
+    first, last = first and _first_of(first, grain), last and Period.of(last.end, grain)
     rows = [row for row in rows if row.grain == grain]
     periods = {row.start: row.period for row in rows}
     figures = _together(session, definition, members, rows, grain, at, today) if aggregate else _own(rows, definition)
@@ -204,8 +206,18 @@ def _rows(
     return [_Row._make(row) for row in cursor.fetchall()]
 
 
-def _grain(rows: Sequence[_Row], definition: Definition, asked: Period | None) -> Grain:
-    return default_grain((row.grain for row in rows), definition.period) if asked is None else asked.grain
+def _grain(there: frozenset[Grain], definition: Definition, asked: Period | None) -> Grain:
+    if asked is None:
+        return default_grain(there, definition.period)
+    within = GRAINS[: min(GRAINS.index(asked.grain), GRAINS.index("year"))]
+    finer = [one for one in there or {definition.period} if one in within]
+    return asked.grain if asked.grain in there or not finer else default_grain(finer, definition.period)
+
+
+def _first_of(asked: Period, grain: Grain) -> Period:
+    """The first period of that grain that begins in the one asked for."""
+    one = Period.of(asked.start, grain)
+    return one if one.start >= asked.start else one.next()
 
 
 def _own(rows: Sequence[_Row], definition: Definition) -> list[Figure]:
