@@ -1,4 +1,4 @@
-"""Sums and means that are right to the last bit, down the first axis of a block.
+"""Sums, means and ratios of sums that are right to the last bit, down the first axis of a block.
 
 A plain mean may be one bit off, and then every point of a constant series looks "below the centre". Each value is cut
 in two, so that the high parts add up without any rounding and the low parts are too small for theirs to matter (Rump,
@@ -24,9 +24,26 @@ def total(values: Floats) -> Floats:
 def mean(values: Floats) -> Floats:
     """Mean down axis 0 of `values` [points, rows], leaving missing (NaN) ones out; NaN where nothing is left."""
     high, low, count = _sum(values)
-    quotient = high / count
-    product, error = _product(quotient, count)
-    result: Floats = quotient + (((high - product) - error) + low) / count
+    return _quotient(high, low, count)
+
+
+def ratio(values: Floats, weights: Floats) -> Floats:
+    """Sum of `values` by sum of `weights`, each [points, rows] and its missing ones left out; shape [rows]."""
+    high, low, _ = _sum(values)
+    divisor, rest, _ = _sum(weights)
+    return _quotient(high, low, divisor, rest)
+
+
+def products(first: Floats, second: Floats) -> Floats:
+    """Terms that add up to the exact products; shape [2 points, rows]."""
+    return np.concatenate(_product(first, second))
+
+
+def _quotient(high: Floats, low: Floats, divisor: Floats, rest: Floats | float = 0.0) -> Floats:
+    """(`high` + `low`) / (`divisor` + `rest`), rounded once."""
+    quotient = high / divisor
+    product, error = _product(quotient, divisor)
+    result: Floats = quotient + (((high - product) - error) + (low - quotient * rest)) / divisor
     return result
 
 

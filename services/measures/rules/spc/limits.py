@@ -123,8 +123,14 @@ def time_between(sample: Sample) -> Limits:
     """T chart: an I chart of times between events to the power 1 / 3.6, drawn back on the scale of the times."""
     imposed = np.power(sample.centre, 1 / WEIBULL)
     limits = around_individuals(np.power(sample.values, 1 / WEIBULL), replace(sample, centre=imposed))
-    drawn = Limits(sample.values, *(np.power(line, WEIBULL) for line in limits[1:]))
+    drawn = Limits(sample.values, *(_drawn_back(line, limits.value, sample.values) for line in limits[1:]))
     return drawn._replace(lower=np.nan_to_num(drawn.lower, nan=0.0))
+
+
+def _drawn_back(line: Floats, roots: Floats, times: Floats) -> Floats:
+    """The line on the scale of the times; one that runs through points runs through them exactly."""
+    through = np.fmax.reduce(np.where(roots == line, times, np.nan), axis=0, keepdims=True)
+    return np.where(np.isnan(through), np.power(line, WEIBULL), through)
 
 
 def only(values: Floats, chosen: Flags) -> Floats:

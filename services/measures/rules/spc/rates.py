@@ -46,7 +46,7 @@ def individuals_prime(sample: Sample) -> Limits:
     """I′ chart (Taylor): individuals weighed by their denominators."""
     value, weights = sample.ratio, sample.weights
     used = only(weights, sample.baseline)
-    centre = centre_line(sample, exact.total(value * used) / exact.total(used))
+    centre = centre_line(sample, exact.ratio(only(sample.values, used > 0), used))
     spread = np.sqrt(1 / weights[1:] + 1 / weights[:-1])
     ranges = np.sqrt(np.pi / 2) * np.abs(np.diff(value, axis=0)) / spread
     return sigmas(value, centre, screened_mean(ranges, sample.screen, LARGEST_STANDARD_RANGE) / np.sqrt(weights))
@@ -68,7 +68,7 @@ def _laney(sample: Sample, deviation: Callable[[Floats, Floats], Floats]) -> Lim
 def _pooled(sample: Sample) -> Floats:
     """All events of the baseline by all its denominators."""
     known = sample.baseline & ~np.isnan(sample.ratio)
-    return centre_line(sample, exact.total(only(sample.values, known)) / exact.total(only(sample.denominators, known)))
+    return centre_line(sample, exact.ratio(only(sample.values, known), only(sample.denominators, known)))
 
 
 def _binomial(centre: Floats, weights: Floats) -> Floats:

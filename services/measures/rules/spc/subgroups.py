@@ -14,7 +14,7 @@ from services.measures.rules.spc.limits import Limits, Sample, centre_line, only
 def means(sample: Sample) -> Limits:
     """X̄ chart: the mean of each subgroup, limits from the spread within subgroups."""
     sizes = only(sample.sizes, sample.baseline)
-    centre = centre_line(sample, exact.total(sizes * sample.values) / exact.total(sizes))
+    centre = centre_line(sample, exact.ratio(exact.products(sizes, sample.values), sizes))
     width = _within_subgroups(sample) / (_c4(sample.sizes) * np.sqrt(sample.sizes))
     return Limits(sample.values, centre, *(centre + factor * width for factor in (-3, 3, -2, 2)))
 
