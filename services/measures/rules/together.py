@@ -17,7 +17,7 @@ MOST_VERSIONS = 200
 
 
 class Part(Protocol):
-    """What a member sent for a period: its strata, whole first, with the halves of each."""
+    """What a member sent for a period: its strata, the whole first where it was sent, with the halves of each."""
 
     @property
     def organisation(self) -> str:
@@ -25,7 +25,7 @@ class Part(Protocol):
 
     @property
     def strata(self) -> Sequence[str]:
-        """Their names, the whole (`""`) first."""
+        """Their names, the whole (`""`) first where there is one."""
 
     @property
     def numerator(self) -> Sequence[float | None]:
@@ -67,10 +67,13 @@ def together(
     usual denominator of each member that has one.
     """
     ratio = definition.denominator is not None
-    cells = {one.organisation: _cell(one, ratio, definition) for one in parts}
+    first = {one.organisation: _cell(one, ratio, definition) for one in parts}
+    divided = [one for one in parts if tally(first[one.organisation]).numerator is not None]
+    in_strata_only = [one.organisation for one in parts if one.strata[0] != WHOLE]
+    cells = first | dict.fromkeys(in_strata_only, Cell("received", ratio=ratio))
     silent = [code for code in expected if code not in cells]
     whole = joined(map(tally, [*cells.values(), *(Cell(absent, ratio=ratio) for _ in silent)]))
-    counted = [one for one in parts if tally(cells[one.organisation]).numerator is not None]
+    counted = [one for one in divided if one.organisation not in in_strata_only]
     lowest, highest = _bounds(whole, [code for code in expected if not _sent(cells.get(code))], sizes, definition)
     figure = Figure(
         period=period,
@@ -84,7 +87,7 @@ def together(
         lowest=lowest,
         highest=highest,
     )
-    return [figure, *_strata(counted, figure, definition)]
+    return [figure, *_strata(divided, figure, definition)]
 
 
 def _cell(one: Part, ratio: bool, definition: Definition) -> Cell:

@@ -98,6 +98,18 @@ def test_strata_are_those_of_the_members_that_count() -> None:
     }  # fmt: skip
 
 
+def test_what_was_sent_of_a_stratum_alone_is_no_part_of_the_whole() -> None:
+    figures = together(
+        [sent("A", 7, 100), Sent("B", [5], [200], ["imd_quintile=1"], versions=["v1"])],
+        measure(), period="2026-01", expected=["A", "B"], absent="late", sizes={},
+    )  # fmt: skip
+
+    assert {one.stratum: (one.numerator, one.denominator) for one in figures} == {
+        "": (7, 100), "imd_quintile=1": (5, 200),
+    }  # fmt: skip
+    assert (figures[0].completeness, figures[0].versions) == (0.5, ())
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(10, 90)), min_size=1, max_size=6), st.integers(0, 4))
 def test_the_truth_lies_within_the_bounds(figures: list[tuple[int, int]], missing: int) -> None:
     # given members of which the last few are missing, and whose usual size is their true one
