@@ -104,6 +104,8 @@ def new_registry(new_database: Callable[[str | None], SecretStr]) -> Iterator[Ca
 
 
 @pytest.fixture
-def registry(new_registry: Callable[[], Registry]) -> Registry:
-    """An empty registry of one's own, to change."""
-    return new_registry()
+def registry(new_registry: Callable[[], Registry]) -> Iterator[Registry]:
+    """An empty registry of one's own, to change; its connections are for the next."""
+    one = new_registry()
+    yield one
+    one.database.close()
