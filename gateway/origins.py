@@ -14,7 +14,7 @@ from gateway.routes import TABLE
 from shared import problems
 from shared.telemetry import trail
 
-METHODS: Final = tuple(sorted({method for row in TABLE for method in row.needs}))
+METHODS: Final = tuple(sorted({"HEAD", *(method for row in TABLE for method in row.needs)}))
 SENT: Final = (
     "Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "If-Match", "If-None-Match",
     "Last-Event-ID", "Prefer", "Traceparent", "X-Correlation-ID", "X-Request-ID", "X-Sandbox-Clock", "X-Scenario",

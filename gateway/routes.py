@@ -17,6 +17,7 @@ SERVICES: Final = frozenset({INGEST, PROGRAMMES, MEASURES})
 PUBLIC, ANY_CLIENT, OPERATIONS = "public", "any client", "operations"
 READ, WRITE, FIGURES = "programmes:read", "programmes:write", "measures:read"
 MEGABYTE = 1_000_000
+STREAM = "/v1/stream"
 
 
 class Row:
@@ -30,6 +31,10 @@ class Row:
         self.path, self.service, self.needs = path, service, needs
         self.largest_body = largest_body or (MEGABYTE if service == GATEWAY else 32 * MEGABYTE)
         self.seconds = seconds
+
+    def need(self, method: str) -> str | None:
+        """What a method needs; None where it is not taken. HEAD is taken like GET, but of what never ends."""
+        return self.needs.get("GET" if method == "HEAD" and self.path != STREAM else method)
 
     def __repr__(self) -> str:
         return f"Row({self.path!r}, {self.service!r}, {self.needs})"
@@ -51,7 +56,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row("/v1/clients/{client_id}/rotate", GATEWAY, POST="clients:write"),
     Row("/v1/clients/{client_id}/revoke", GATEWAY, POST="clients:write"),
     Row("/v1/audit", GATEWAY, GET="audit:read"),
-    Row("/v1/stream", GATEWAY, GET=ANY_CLIENT),
+    Row(STREAM, GATEWAY, GET=ANY_CLIENT),
     Row("/v1/webhooks", GATEWAY, GET="webhooks:read", POST="webhooks:write"),
     Row("/v1/webhooks/{id}", GATEWAY, GET="webhooks:read", PATCH="webhooks:write", DELETE="webhooks:write"),
     *_reads(GATEWAY, "webhooks:read", "/v1/webhooks/{id}/deliveries"),
@@ -152,7 +157,7 @@ class Routes:
         row = _search(self._tree, steps, 0)
         if row is None:
             raise NotFound("there is no such address; /docs lists those there are")
-        need = row.needs.get(method)
+        need = row.need(method)
         if need is None:
             allowed = ", ".join(sorted(row.needs))
             raise MethodNotAllowed(f"this address takes {allowed}", headers={"Allow": allowed})

@@ -81,6 +81,19 @@ def test_an_answer_keeps_its_headers_but_not_those_of_its_connection(gateway, be
     assert len(answer.headers.get_list("X-Request-ID")) == 1
 
 
+def test_head_is_answered_like_get_without_the_body(gateway, bearer):
+    asked, headed = (ask("/v1/series", headers=bearer) for ask in (gateway.http.get, gateway.http.head))
+    told = ("ETag", "Content-Type", "Content-Length", "Cache-Control")
+    assert (headed.status_code, headed.content) == (200, b"")
+    assert [headed.headers[name] for name in told] == [asked.headers[name] for name in told]
+    assert gateway.http.head("/docs").status_code == 200
+    assert gateway.http.get("/v1/series", headers=bearer).content  # the connection goes on
+
+
+def test_what_never_ends_has_no_head(gateway, bearer):
+    assert gateway.http.head("/v1/stream", headers=bearer).status_code == 405
+
+
 def test_an_upload_of_50_mb_streams_through_little_memory(gateway, bearer):
     def body():
         for _ in range(800):
