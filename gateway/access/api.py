@@ -6,7 +6,6 @@ import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
 
 from gateway.access import commands, queries, schemas
 from gateway.access.client_keys import CLIENT_ALGORITHMS, ClientKeys
@@ -22,6 +21,7 @@ from gateway.settings import GatewaySettings
 from shared import paging
 from shared.caching import Tagged
 from shared.db import Session
+from shared.instants import Instant
 from shared.principal import Principal, Requires, caller
 from shared.problems import problems
 from shared.repeats import IdempotencyKeyReused, Once
@@ -235,8 +235,8 @@ def list_audit(
     event: Annotated[
         str | None, Query(pattern=r"^[a-z.]{1,50}$", description="Only this event, such as `token.refused`.")
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="From this instant, which is included.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Up to this instant, which is not included.")] = None,
+    since: Annotated[Instant | None, Query(description="From this instant, which is included.")] = None,
+    until: Annotated[Instant | None, Query(description="Up to this instant, which is not included.")] = None,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> schemas.Audit:

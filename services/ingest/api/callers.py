@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import AwareDatetime
 
 from services.ingest.queries.reference import Known, ReferenceBook
 from shared.contracts.periods import Period
 from shared.db import Session
+from shared.instants import Instant
 from shared.principal import Principal, Requires, caller
 from shared.problems import InvalidRequest
 
@@ -31,7 +31,7 @@ def period_of(text: str, parameter: str = "period") -> Period:
 
 
 KnownAt = Annotated[
-    AwareDatetime | None, Query(description="What had been sent by this instant (RFC 3339); by now if left out.")
+    Instant | None, Query(description="What had been sent by this instant (RFC 3339); by now if left out.")
 ]
 OrgBasis = Annotated[
     Literal["as_was", "as_is_now"],

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Query
-from pydantic import AwareDatetime
 
 from services.measures.problems import InvalidPeriod
 from services.measures.queries.asking import Asked
 from services.measures.queries.organisations import Basis
 from services.measures.queries.series import Question
 from shared.contracts.periods import Period
+from shared.instants import Instant
 from shared.principal import Principal, Requires
 
 MayRead = Annotated[Principal, Depends(Requires("measures:read"))]
@@ -24,7 +24,7 @@ From = Annotated[str | None, Query(alias="from", description="The first period."
 To = Annotated[str | None, Query(alias="to", description="The last period.", examples=["2026-03"])]
 Stratum = Annotated[str | None, Query(description="One stratum, like imd_quintile=1.")]
 By = Annotated[str | None, Query(description="All strata of a name, like imd_quintile.")]
-KnownAt = Annotated[AwareDatetime | None, Query(description="Answer as known at this instant (RFC 3339).")]
+KnownAt = Annotated[Instant | None, Query(description="Answer as known at this instant (RFC 3339).")]
 OrgBasis = Annotated[Basis, Query(description="Members as they were in each period, or as they are now.")]
 
 

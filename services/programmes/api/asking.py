@@ -5,7 +5,6 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import AwareDatetime
 from sqlalchemy.orm import Session as OrmSession
 
 from services.programmes.footprint import Footprint
@@ -13,6 +12,7 @@ from services.programmes.hierarchy import Hierarchies, Hierarchy
 from services.programmes.schemas import EARLIEST, LATEST
 from shared.caching import answer_with_etag
 from shared.db import Session, now
+from shared.instants import Instant
 from shared.paging import decode, page
 from shared.principal import Principal, Requires
 from shared.repeats import once, remember
@@ -21,7 +21,7 @@ MayRead = Annotated[Principal, Depends(Requires("programmes:read"))]
 MayWrite = Annotated[Principal, Depends(Requires("programmes:write"))]
 ONCE = [Depends(Requires("programmes:write")), Depends(once)]  # who may not write is not told what was answered
 KnownAt = Annotated[
-    AwareDatetime | None,
+    Instant | None,
     Query(description="What the registry knew at this instant (with an offset); what it knows now if left out."),
 ]
 Why = Annotated[str | None, Query(alias="reason", max_length=2000, description="Why; kept with the change.")]

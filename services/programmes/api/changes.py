@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from services.programmes import queries, schemas
 from services.programmes.api.asking import Reading, answer_page
 from shared.db import Session
+from shared.instants import Instant
 from shared.paging import Cursor, Limit, decode
 from shared.problems import InvalidRequest
 
@@ -23,8 +23,8 @@ def list_changes(
     subject: Annotated[str | None, Query(description="Only changes of the thing with this id or code.")] = None,
     who: Annotated[str | None, Query(description="Only changes by this client.")] = None,
     action: Annotated[str | None, Query(description="registered, revised, retired, drafted, accepted, ...")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="At or after this instant.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this instant.")] = None,
+    since: Annotated[Instant | None, Query(description="At or after this instant.")] = None,
+    until: Annotated[Instant | None, Query(description="Before this instant.")] = None,
     order: Annotated[Literal["oldest", "newest"], Query(description="Which comes first.")] = "oldest",
     limit: Limit = 100,
     cursor: Cursor = None,
