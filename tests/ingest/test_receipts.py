@@ -58,6 +58,8 @@ def test_a_receipt_says_what_it_stands_on_and_so_does_a_list_of_them(ingest: Ing
 def test_who_waits_for_the_result_is_told_that_it_was_waited_for(ingest: Ingest) -> None:
     waited = ingest.send(as_csv(some_counts()), headers={"Prefer": "respond-async, wait=10"})
     assert (waited.status_code, waited.headers["Preference-Applied"]) == (201, "wait=10")
+    quoted = ingest.send(as_csv(some_counts()), headers={"Prefer": 'Wait = "10"'})
+    assert (quoted.status_code, quoted.headers["Preference-Applied"]) == (201, "wait=10")
     assert (
         "Preference-Applied" not in ingest.send(as_csv(some_counts()), headers={"Prefer": "handling=lenient"}).headers
     )

@@ -36,7 +36,7 @@ from shared.tables import accepted
 
 router = APIRouter(prefix="/v1/submissions", tags=["Ingest"])
 SubmissionId = Annotated[str, Path(description="The id of a submission, from its receipt.")]
-_WAIT = re.compile(r"(?:^|[,;\s])(?P<applied>wait=\d+)")
+_WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(?P<seconds>\d+)', re.IGNORECASE)
 _PROBLEMS = problems(
     UnknownFeed,
     UnknownFeedVersion,
@@ -118,7 +118,7 @@ def send_submission(
         headers |= REPLAYED
     waits = _WAIT.search(prefer) if prefer is not None else None
     if waits:
-        headers["Preference-Applied"] = waits["applied"]
+        headers["Preference-Applied"] = f"wait={waits['seconds']}"
     status = 201 if waits else 202
     return answer_with_etag(request, receipt, status=status, headers=headers)
 

@@ -18,6 +18,7 @@ FORMATS: dict[str, Callable[[Iterator[bytes]], Iterator[Block]]] = {
     "text/tab-separated-values": csv_blocks,
     "application/json": json_blocks,
     "application/x-ndjson": ndjson_blocks,
+    "application/ndjson": ndjson_blocks,
     "application/jsonl": ndjson_blocks,
     PARQUET: parquet_blocks,
     "application/x-parquet": parquet_blocks,

@@ -180,6 +180,10 @@ TABLE = [{"a": "1", "b": "x, y"}, {"a": None, "b": "é"}, {"a": "3.5", "b": "tru
 SAME = {
     "CSV": ('a,b\n1,"x, y"\n,é\n3.5,true\n', "text/csv"),
     "JSON": (json.dumps([{"a": 1, "b": "x, y"}, {"b": "é"}, {"a": 3.5, "b": True}]), "application/json"),
+    "NDJSON by its newer name": (
+        '{"a": 1.0, "b": "x, y"}\n\n{"a": null, "b": "é"}\n{"b": true, "a": 3.5}',
+        "application/ndjson",
+    ),
     "NDJSON": ('{"a": 1.0, "b": "x, y"}\n\n{"a": null, "b": "é"}\n{"b": true, "a": 3.5}', "application/x-ndjson"),
     "XLSX": (workbook(["a", "b"], [1, "x, y"], [None, "é"], [3.5, True]), XLSX),
     "Parquet": (parquet(a=[1.0, None, 3.5], b=["x, y", "é", "true"]), PARQUET),
