@@ -63,7 +63,8 @@ class InvalidSeries(ValueError):
 
     def __init__(self, message: str, *, series: int, id: str = "", field: str = "", index: int | None = None) -> None:  # noqa: A002
         self.series, self.id, self.field, self.index, self.message = series, id, field, index, message
-        super().__init__(f"{self.pointer}: {message}")
+        named = f" (series {id!r})" if id else ""
+        super().__init__(f"{self.pointer}{named}: {message}")
 
     @property
     def pointer(self) -> str:

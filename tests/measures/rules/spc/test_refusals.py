@@ -46,6 +46,7 @@ def test_a_series_that_contradicts_itself_is_refused_with_its_place(change, fiel
     fault = refusal.value
     assert (fault.series, fault.id, fault.field, fault.index) == (1, "b", field, index)
     assert fault.pointer == "/series/1/" + field + ("" if index is None else f"/{index}")
+    assert "series 'b'" in str(fault)
 
 
 @pytest.mark.parametrize(
