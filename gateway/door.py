@@ -99,7 +99,7 @@ class Door:
             self._watch(refusal.visitor, wait=refusal.allowance.wait)
             return
         if scope["method"] == "HEAD":
-            scope = scope | {"method": "GET"}  # the server keeps the body back
+            scope = {**scope, "method": "GET"}  # the server keeps the body back
         self._watch(visit.visitor)
         if self._ledger is not None and visit.visitor is not None:
             send = followed(self._ledger, visit.visitor.principal.client_id, scope, send)

@@ -187,6 +187,10 @@ def test_a_lapsed_ambition_says_so(national):
     assert "stillbirths-2025" in {item["id"] for item in whole_list(national, "/v1/targets?status=missed")}
 
 
+def test_a_measure_is_found_by_its_catalogue_code_however_it_is_written(national):
+    assert national.get("/v1/measures/CH-Falls") == national.get("/v1/measures/ch-falls")
+
+
 def test_measures_can_be_asked_for_by_programme_and_kind(national):
     items = whole_list(national, "/v1/measures?programme=matneosip&kind=outcome")
     assert items

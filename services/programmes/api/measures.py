@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator
 
 from services.programmes import commands, queries, schemas, sent
 from services.programmes.api.asking import ONCE, KnownAt, MayRead, Reading, Why, Writing, answer_page, last_id, made
@@ -23,7 +24,7 @@ from shared.repeats import IdempotencyKeyReused, remember
 
 router = APIRouter(prefix="/v1/measures", tags=["measures"], responses=problems(UnknownMeasure))
 KIND = Measure.__tablename__
-MeasureId = Annotated[str, Path(description="The measure's id, such as mn-cqimpreterm.")]
+MeasureId = Annotated[str, AfterValidator(str.lower), Path(description="The measure's id, such as mn-cqimpreterm.")]
 
 
 @router.get("", response_model=schemas.Measures)
