@@ -83,7 +83,9 @@ def compute_spc(caller: MayRead, body: Annotated[bytes, Depends(whole_body)]) ->
     except spc.InvalidSeries as wrong:
         errors = [{"pointer": wrong.pointer, "message": wrong.message}]
         raise InvalidSeries(str(wrong), errors=errors) from wrong
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except msgspec.DecodeError as wrong:
+        raise InvalidSeries(str(wrong), errors=[{"pointer": spc.pointer(wrong), "message": str(wrong)}]) from wrong
+    except UnicodeDecodeError as wrong:
         raise InvalidSeries(str(wrong), errors=[{"pointer": "", "message": str(wrong)}]) from wrong
 
 

@@ -166,6 +166,8 @@ def grouped(rows: Sequence[Mapping[str, object]], kind: Kind) -> dict[str, tuple
         group = row.get("group")
         if group is None or str(group) == "":
             raise InvalidRow(index, "group", "must be given")
+        if any("\ud800" <= letter <= "\udfff" for letter in str(group)):
+            raise InvalidRow(index, "group", "must be text: half of a surrogate pair is no letter")
         parts.setdefault(str(group), []).append(counts(row, index, within=kind == "proportion"))
     if all(x == n for pairs in parts.values() for x, n in pairs):
         raise InvalidRow(0, "denominator", "is the numerator in every row")

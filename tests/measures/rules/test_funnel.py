@@ -107,6 +107,7 @@ def test_expected_deaths_are_rounded_to_two_decimals_half_to_even(value: float, 
         (row("A", 0, 0), "denominator"),
         (row("", 1, 2), "group"),
         ({"numerator": 1, "denominator": 2}, "group"),
+        (row("\ud800", 1, 2), "group"),
         (row("A", float("inf"), 2), "numerator"),
     ],
 )

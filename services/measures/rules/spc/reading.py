@@ -20,6 +20,7 @@ _DECODER = msgspec.json.Decoder(Request)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*?)`")
 _NOT_JSON = object()
 _PLACE = re.compile(r" - at `\$\.series\[(?P<series>\d+)\](?:\.(?P<field>\w+))?(?:\[(?P<index>\d+)\])?.*`$")
+_WHOLE = re.compile(r" - at `\$(?P<path>[\w.]*)`$")
 
 
 def read(body: bytes) -> Request:
@@ -46,6 +47,12 @@ def read(body: bytes) -> Request:
         if (named := _not_finite(body)) is not None:
             raise named from None
         raise
+
+
+def pointer(fault: msgspec.DecodeError) -> str:
+    """The JSON pointer of a fault outside the series; empty for a body that is no JSON."""
+    place = _WHOLE.search(str(fault))
+    return place["path"].replace(".", "/") if place else ""
 
 
 def _not_finite(body: bytes) -> InvalidSeries | None:

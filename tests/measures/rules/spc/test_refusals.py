@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from services.measures.rules.spc import InvalidSeries, Ruleset, Series, evaluate, read
+from services.measures.rules.spc import InvalidSeries, Ruleset, Series, evaluate, pointer, read
 
 GOOD = {"id": "a", "labels": ["1", "2", "3"], "values": [1, 2, 3]}
 RATES = {"chart": "p", "denominators": [10, 10, 10]}
@@ -80,6 +80,23 @@ def test_a_body_that_is_no_request_is_not_blamed_on_a_series():
     """Given a body without series, when it is read, then the fault is of the request."""
     with pytest.raises(msgspec.ValidationError, match="series"):
         read(b"{}")
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{"series": 1}', "/series"),
+        (b'{"series": [], "ruleset": 1}', "/ruleset"),
+        (b'{"series": [], "ruleset": {"runs": 1}}', "/ruleset/runs"),
+        (b'{"series": [], "ruleset": {"trend_points": 2}}', "/ruleset"),
+        (b"{", ""),
+    ],
+)
+def test_a_fault_outside_the_series_has_its_place_too(body, place):
+    """Given a request with a fault that is in no series, when it is read, then there is a pointer to it."""
+    with pytest.raises(msgspec.DecodeError) as refusal:
+        read(body)
+    assert pointer(refusal.value) == place
 
 
 def test_a_request_is_read_with_its_ruleset():
