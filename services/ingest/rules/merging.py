@@ -13,7 +13,8 @@ from services.ingest.rules.places import ORGANISATION, PERIOD
 
 PLACE = (ORGANISATION, PERIOD)
 ADDED, CHANGED, UNCHANGED, STALE, DELETED = "added", "changed", "unchanged", "stale", "deleted"
-_FATE = pl.Enum([ADDED, CHANGED, UNCHANGED, STALE, DELETED])
+HELD = "held"  # unchanged, and of an older extract than the record that is held: that one stays
+_FATE = pl.Enum([ADDED, CHANGED, UNCHANGED, STALE, DELETED, HELD])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
         return _first(rows)
     fate = _fates(before, sent, key, feed, mode)
     counts = dict(fate.value_counts().iter_rows())
-    new = rows if counts.keys().isdisjoint((STALE, DELETED)) else rows.filter(~fate.is_in([STALE, DELETED]))
+    new = rows if counts.keys().isdisjoint((STALE, DELETED, HELD)) else rows.filter(~fate.is_in([STALE, DELETED, HELD]))
     left = before
     if before.height:
-        applied = sent.select(key).filter(fate != STALE)
+        applied = sent.select(key).filter(~fate.is_in([STALE, HELD]))
         left = before.join(applied, on=key, how="anti", nulls_equal=True, maintain_order="left")
     gone = sent.select(key).filter(fate == DELETED)
     dropped = gone.join(before.select(key), on=key, how="semi", nulls_equal=True)
@@ -88,7 +89,7 @@ def merge(current: pl.DataFrame | None, sent: pl.DataFrame, *, feed: Feed, mode:
         added=counts.get(ADDED, 0),
         changed=counts.get(CHANGED, 0),
         removed=sum(one.height for one in removed),
-        unchanged=counts.get(UNCHANGED, 0) + gone.height - dropped.height,
+        unchanged=counts.get(UNCHANGED, 0) + counts.get(HELD, 0) + gone.height - dropped.height,
         stale_lines=sent.filter(fate == STALE)[LINE] if LINE in sent.columns else pl.Series([], dtype=pl.Int64),
         before=before.select(PLACE),
         moved=moved,
@@ -115,7 +116,8 @@ def provenance(feed: Feed) -> frozenset[str]:
 
 def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed, mode: Mode) -> pl.Series:
     """For each row sent, what becomes of it."""
-    deletes = pl.col(feed.action_column or "") == "delete" if _deletes(feed, mode) else pl.lit(value=False)
+    says = pl.col(feed.action_column or "") == "delete" if _deletes(feed, mode) else pl.lit(value=False)
+    deletes = says.fill_null(value=False)
     if before.is_empty():
         fate = pl.when(deletes).then(pl.lit(DELETED)).otherwise(pl.lit(ADDED))
         return sent.with_columns(fate.cast(_FATE).alias("_fate"))["_fate"]
@@ -134,7 +136,8 @@ def _fates(before: pl.DataFrame, sent: pl.DataFrame, key: list[str], feed: Feed,
     fate = pl.when(deletes).then(pl.lit(DELETED)).otherwise(fate)
     if mode == "merge" and feed.extracted_at is not None:
         older = (pl.col(feed.extracted_at) < pl.col("_extracted")).fill_null(value=False)
-        fate = pl.when(there & older & ~same).then(pl.lit(STALE)).otherwise(fate)
+        late = pl.when(same & ~deletes).then(pl.lit(HELD)).otherwise(pl.lit(STALE))
+        fate = pl.when(there & older).then(late).otherwise(fate)
     return met.select(fate.cast(_FATE).alias("_fate"))["_fate"]
 
 

@@ -104,6 +104,26 @@ def test_an_older_extract_never_overwrites_a_newer(day, value, stale):
     assert (merged.stale, merged.changed, merged.unchanged) == (stale, 1 - stale, 0)
 
 
+@pytest.mark.parametrize("action", ["create", None])
+def test_an_older_extract_that_says_the_same_makes_no_record_older(action):
+    sent = frame({1: "x", 2: "y"}, action=action, day=3)
+    merged = merge(frame({1: "x"}, day=5), sent, feed=FEED, mode="merge")
+    late = frame({1: "old"}, day=4).with_columns(pl.lit(2, dtype=pl.Int64).alias("line"))
+    again = merge(merged.rows, late, feed=FEED, mode="merge")
+
+    assert told(merged) == (1, 0, 0, 1)
+    assert values(merged) == values(again) == {1: "x", 2: "y"}
+    assert again.stale == 1
+
+
+def test_an_older_extract_deletes_no_newer_record():
+    sent = frame({1: "x"}, action="delete", day=3).with_columns(pl.lit(2, dtype=pl.Int64).alias("line"))
+    merged = merge(frame({1: "x"}, day=5), sent, feed=FEED, mode="merge")
+
+    assert values(merged) == {1: "x"}
+    assert (merged.stale, merged.removed) == (1, 0)
+
+
 def test_a_later_extract_that_says_the_same_is_no_change():
     merged = merge(frame({1: "x"}, day=1), frame({1: "x"}, day=9), feed=FEED, mode="merge")
 
