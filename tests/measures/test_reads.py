@@ -231,6 +231,21 @@ def test_figures_by_the_month_are_not_said_to_be_missing_by_the_day(served: Serv
     assert served.get("/v1/explain", **asked, period="2026-Q1").status_code == 404
 
 
+def test_a_funnel_of_nobody_says_so_and_by_what_the_measure_is(served: Served) -> None:
+    with_figures(served)
+    quarter = served.read("/v1/funnels/preterm", period="2026-Q1")
+    assert (quarter["items"], quarter["notices"]) == (
+        [],
+        ["No organisation has a figure of 2026-Q1; this measure is by the month."],
+    )
+
+
+def test_before_anything_was_known_an_answer_is_as_of_the_instant_asked_for(served: Served) -> None:
+    with_figures(served)
+    before = served.read("/v1/series", measure="preterm", organisation="RGT", known_at="2020-01-01T00:00:00Z")
+    assert (before["as_of"], before["data_version"]) == ("2020-01-01T00:00:00+00:00", 0)
+
+
 def test_a_count_has_no_funnel(served: Served) -> None:
     served.hear(a_measure("deaths", denominator=None, unit="count", chart="c"))
     assert served.get("/v1/funnels/deaths").status_code == 422

@@ -65,7 +65,7 @@ def stamp(
         func.count() + func.count().filter(withdrawn),
     )
     newest, changes = session.execute(query.where(*_chosen(feeds, organisations, period, at))).one()
-    return {"as_of": newest, "data_version": changes, "known_at": at}
+    return {"as_of": newest or at, "data_version": changes, "known_at": at}
 
 
 def _chosen(

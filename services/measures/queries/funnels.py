@@ -78,7 +78,7 @@ def funnel_of(
         "period": when.text if when else None,
         "level": level,
         "within": whole.code if whole else organisations.ENGLAND,
-        **_drawn(definition, figures),
+        **_drawn(definition, figures, when),
     }
 
 
@@ -97,13 +97,15 @@ def _newest(session: Session, definition: Definition, codes: Sequence[str], at: 
     return Period.parse(found[0]) if found else None
 
 
-def _drawn(definition: Definition, figures: Sequence[tuple[Place, Shown, bool]]) -> dict[str, Any]:
+def _drawn(definition: Definition, figures: Sequence[tuple[Place, Shown, bool]], when: Period | None) -> dict[str, Any]:
     """Limits, their curve and a row for every organisation."""
     rows: list[dict[str, Any]] = [
         {"group": place.code, "numerator": one.numerator, "denominator": one.denominator}
         for place, one, _ in figures
         if one.value is not None and one.denominator
     ]
+    if not figures:
+        return {**_NO_LIMITS, "items": [], "notices": [_nobody(definition, when)]}
     kind: funnel.Kind = "proportion" if definition.proportion else "ratio_of_counts"
     try:
         found = funnel.funnel(rows, kind=kind, multiplier=definition.multiplier)
@@ -129,6 +131,13 @@ def _drawn(definition: Definition, figures: Sequence[tuple[Place, Shown, bool]])
         "items": [_item(definition, *each, limits.get(each[0].code, {})) for each in figures],
         "notices": [],
     }
+
+
+def _nobody(definition: Definition, when: Period | None) -> str:
+    if when is None:
+        return "No organisation has a figure."
+    other = "" if when.grain == definition.period else f"; this measure is by the {definition.period.replace('_', ' ')}"
+    return f"No organisation has a figure of {when}{other}."
 
 
 _NO_LIMITS: Mapping[str, Any] = {

@@ -75,9 +75,9 @@ _STAND_NOW = """
 
 
 def stand(session: Session, known_at: datetime | None) -> Stand:
-    """The newest change at (or at the latest by) the instant."""
+    """The newest change at (or at the latest by) the instant; before the first, the instant itself."""
     found = driver(session).execute(_STAND, (known_at,)).fetchone()
-    return Stand(*found) if found else Stand(0, None)
+    return Stand(*found) if found else Stand(0, known_at)
 
 
 def begin(session: Session, known_at: datetime | None) -> tuple[Moment, Stand]:
