@@ -89,6 +89,18 @@ def test_the_figure_received_last_stands_whether_counted_or_from_rows(measures: 
     assert figures(measures.ask(series)) == [("2026-01", 7, 70, "value")]
 
 
+def test_a_figure_counted_for_a_stratum_alone_leaves_the_whole_that_came_before(measures: Measures) -> None:
+    set_up(measures)
+    early, late = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 9, tzinfo=UTC)
+    rows = a_return(some_births(preterm=9, term=91), received_at=early)
+    part = [counted("preterm", 7, 70, "imd_quintile=1")]
+    measures.hear(rows, a_return(part, feed="measure-counts", received_at=late))
+    assert figures(measures.ask(series)) == [("2026-01", 9, 100, "value")]
+    (item,) = measures.ask(series, stratum="imd_quintile=1")["items"]
+    assert (item["numerator"], item["denominator"]) == (7, 70)
+    assert len(item["versions"]) == 2
+
+
 def test_a_definition_that_changes_moves_every_figure(measures: Measures) -> None:
     set_up(measures)
     measures.hear(a_return(some_births(preterm=8, term=92)), a_return(some_births(preterm=5, term=5), period="2026-02"))

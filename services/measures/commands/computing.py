@@ -152,11 +152,31 @@ def _cells(
                     [words for one in window(period, rolling) for words in failed.get((measure, organisation, one), ())]
                     if kind == "rows" and failed else [],
                 )  # fmt: skip
-                cells[measure, organisation, period] = (behind.received, figure)
+                whole = figure if before is None or "" in strata else _in_strata(figure, before[1])
+                cells[measure, organisation, period] = (behind.received, whole)
     for one in nil:
         if inside(one.organisation, one.period):
             cells.setdefault((one.measure, one.organisation, one.period), (LONG_AGO, one))
     return [figure for _, figure in cells.values()]
+
+
+def _in_strata(later: Figures, earlier: Figures) -> Figures:
+    """The later figure, which says nothing of the whole, takes the place of the earlier in its own strata only."""
+    halves = {
+        stratum: half
+        for one in (earlier, later)
+        for stratum, *half in zip(one.strata, one.numerator, one.denominator, strict=True)
+    }
+    strata = sorted(halves)
+    return later._replace(
+        strata=strata,
+        numerator=[halves[stratum][0] for stratum in strata],
+        denominator=[halves[stratum][1] for stratum in strata],
+        dates=earlier.dates,
+        provisional=earlier.provisional or later.provisional,
+        versions=sorted({*earlier.versions, *later.versions}),
+        failed=earlier.failed,
+    )
 
 
 class _Behind(NamedTuple):
