@@ -212,12 +212,9 @@ def limits_at(
             lower, upper = _poisson_limits(denominators, TAILS[name])
         else:
             half = DEVIATES[name] * np.sqrt(fam.limit_variance(denominators) + (tau2 or 0.0))
-            below, above = fam.centre(target) - half, fam.centre(target) + half
-            lower, upper = fam.back(below), fam.back(above)
-            if kind == "proportion":
-                lower, upper = _monotone(lower, upper)
-                # the largest has no next one to compare with: by the source it keeps a limit that turned back
-                lower[-1], upper[-1] = lower[-1] * (below[-1] > 0), 1.0 if above[-1] > np.pi / 2 else upper[-1]
+            lower, upper = fam.back(fam.centre(target) - half), fam.back(fam.centre(target) + half)
+        if kind == "proportion":
+            lower, upper = _monotone(lower, upper)
         bounds[f"lower_{name}"], bounds[f"upper_{name}"] = lower, upper
     return bounds
 
