@@ -39,6 +39,25 @@ def test_a_row_waits_for_the_period_that_its_request_named(ingest: Ingest) -> No
     assert [one["period"] for one in receipt(ingest, sent)["returns"]] == ["2026-09"]
 
 
+def test_of_two_files_that_wait_for_one_organisation_the_later_replaces_the_earlier(ingest: Ingest) -> None:
+    for many in (3, 1):
+        ingest.send(as_csv(some_births(many, organisation="R9Z")), "births")
+    ingest.hear(an_organisation("R9Z"))
+    versions = ingest.get("/v1/returns", feed="births", organisation="R9Z").json()["items"]
+    assert sorted((one["version"], one["rows"], one["current"]) for one in versions) == [(1, 3, False), (2, 1, True)]
+
+
+def test_a_row_that_mends_another_joins_its_return_when_it_has_waited(ingest: Ingest) -> None:
+    births = some_births(2, organisation="R9Z")
+    births[1]["pregnancy_outcome"] = "77"
+    sent = ingest.send(as_csv(births), "births").json()
+    row = {"pregnancy_outcome": "01"}
+    ingest.client.patch(f"/v1/quarantine/{sent['id']}/3", json=row, headers=ingest.as_()).raise_for_status()
+    ingest.hear(an_organisation("R9Z"))
+    (version,) = ingest.get("/v1/returns", feed="births", organisation="R9Z").json()["items"]
+    assert (version["rows"], receipt(ingest, sent)["rows"]["accepted"]) == (2, 2)
+
+
 def test_a_row_that_turns_out_wrong_is_in_quarantine_and_what_others_wait_for_is_still_told(ingest: Ingest) -> None:
     sent = ingest.send(counts("R9Z", "R9Y", remark="x")).json()
     ingest.hear(an_organisation("R9Z", opened=date(2026, 10, 1)))

@@ -3,14 +3,15 @@
 from collections.abc import Collection, Iterator
 
 import polars as pl
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, exists, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from services.ingest.commands.chain import chain, status_of
 from services.ingest.commands.checking import quarantined
 from services.ingest.commands.landing import Landing, account, land
-from services.ingest.commands.sorting import Sorter
-from services.ingest.models import Resolution, Submission, SubmissionPart, WaitingRow
+from services.ingest.commands.settling import sent_again
+from services.ingest.commands.sorting import Place, Sorter
+from services.ingest.models import Resolution, ReturnVersion, Submission, SubmissionPart, WaitingRow
 from services.ingest.queries import kept
 from services.ingest.queries.quarantine import faults as faults_on
 from services.ingest.queries.reference import Known, load
@@ -86,8 +87,8 @@ def _land_again(session: Session, submission: Submission, names: Collection[str]
         return False
     sorter = Sorter()
     sorter.add(verdict.accepted)
-    # The rest of the return has landed already: these rows join it.
-    landing = Landing(submission.id, feed, "merge", bool(submission.options.get("final")), now())
+    mode = "merge" if _joins(session, submission, sorter.returns(), lines) else submission.options["mode"] or feed.mode
+    landing = Landing(submission.id, feed, mode, bool(submission.options["final"]), now())
     effect = land(session, sorter, landing)
     stale = verdict.accepted.filter(pl.col(LINE).is_in(effect.faults["line"].implode()))
     refused = pl.concat([verdict.refused, stale.select(verdict.refused.columns)])
@@ -105,6 +106,18 @@ def _land_again(session: Session, submission: Submission, names: Collection[str]
         _keep(session, submission, kept.REJECTED, _rejected(session, submission, others, found, feed))
     submission.status = status_of(submission)
     return True
+
+
+def _joins(session: Session, submission: Submission, returns: Collection[Place], lines: pl.Series) -> bool:
+    """Whether these rows join their returns, as more of the submission stands in one of them, or as they mend others.
+
+    If not they are all that it says of these returns, as they would have been had they not waited.
+    """
+    place = tuple_(ReturnVersion.organisation, ReturnVersion.period)
+    stands = exists().where(ReturnVersion.submission_id == submission.id, place.in_(returns))
+    corrected = (Resolution.submission_id == submission.id) & Resolution.line.in_(lines.to_list())
+    mend = exists().where(corrected | (Resolution.reason == sent_again(submission)))
+    return bool(session.execute(select(stands | mend)).scalar_one())
 
 
 def _tell(session: Session, submission: Submission, lines: pl.Series, found: pl.DataFrame) -> None:
